@@ -1,0 +1,37 @@
+# Everything a developer runs; `make` alone lists it.
+PYTHON ?= $(shell python3.11 --version >/dev/null 2>&1 && echo python3.11 || echo python3)
+bin := .venv/bin
+
+.PHONY: help setup demo test up down lint bench lock
+.DEFAULT_GOAL := help
+
+help: ## List the targets
+	@awk -F ': .*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' Makefile
+
+setup: ## Make .venv and .jars, or find them up to date
+	@$(PYTHON) setup/environment.py
+
+demo: setup ## Watch one model through a month, from the data to the alarm
+	@$(bin)/updraft demo flights
+
+up: setup ## Start Airflow and MLflow on this machine
+	@$(bin)/updraft up
+
+down: ## Stop what `make up` started
+	@$(bin)/updraft down
+
+test: lint ## Check the code, then run the tests
+	@$(bin)/pytest
+
+lint: setup ## Check style, types and the layers' borders
+	@$(bin)/ruff check
+	@$(bin)/ruff format --check
+	@$(bin)/mypy updraft
+	@$(bin)/lint-imports
+
+bench: setup ## Measure: make bench B=name runs bench/name.py
+	@$(if $(B),,$(error make bench needs a name, as in: make bench B=name))$(bin)/python bench/$(B).py
+
+lock: setup ## Bring requirements.txt to pyproject.toml; versions that still fit stay
+	@UV_CUSTOM_COMPILE_COMMAND="make lock" $(bin)/uv pip compile --quiet pyproject.toml --extra dev --universal \
+		--python-version 3.11 --generate-hashes --no-annotate -o requirements.txt

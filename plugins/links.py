@@ -1,0 +1,10 @@
+"""What Airflow's UI gains: links from tasks to their MLflow runs."""
+
+from airflow.plugins_manager import AirflowPlugin
+
+from updraft.orchestration.links import MlflowRunLink
+
+
+class UpdraftLinks(AirflowPlugin):
+    name = "updraft_links"
+    operator_extra_links = [MlflowRunLink()]

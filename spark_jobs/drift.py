@@ -1,0 +1,49 @@
+"""Compares the newest partitions with what the champion has learnt from."""
+
+from updraft.core.interval import Interval
+from updraft.core.job import Arguments, run_job
+from updraft.core.reports import DriftReport, report_path
+
+
+def job(arguments: Arguments) -> DriftReport:
+    use_case = arguments.use_case
+    from pyspark.sql import functions as F
+    from upath import UPath
+
+    from updraft.data import tables
+    from updraft.data.session import session
+    from updraft.monitoring.drift import compare
+    from updraft.monitoring.page import SAMPLE_ROWS, write_page
+    from updraft.training import records
+
+    client = records.connect(use_case)
+    champion = records.champion(client, use_case)
+    if champion is None:
+        return DriftReport(use_case=use_case.name, outcome="no champion")
+    then = records.load_json(champion.run_id, "drift_reference.json")
+    features = tables.read(session(use_case), use_case.name, "features")
+    newest = tables.partitions(features)[-use_case.drift.window :]
+    days = Interval(newest[0], newest[-1])
+    now = features.where(days.predicate()).cache()
+    columns = compare(now, then, use_case.drift)
+
+    learnt = features.where(Interval(champion.trained_from, champion.trained_until).predicate())
+    samples = [
+        frame.orderBy(F.xxhash64("row_id")).limit(SAMPLE_ROWS).select(*then).toPandas() for frame in (learnt, now)
+    ]
+    page = str(UPath(arguments.report).with_suffix(".html"))
+    write_page(*samples, report_path(page))
+    return DriftReport(
+        use_case=use_case.name,
+        champion=champion.version,
+        first=days.first,
+        last=days.last,
+        detected=sum(column.drifted for column in columns) >= use_case.drift.min_columns,
+        rows=now.count(),
+        columns=columns,
+        page=page,
+    )
+
+
+if __name__ == "__main__":
+    run_job(__doc__, job)

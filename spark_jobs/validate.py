@@ -1,0 +1,34 @@
+"""Bronze into clean and quarantine, by the rules of the use case and its Great Expectations suites."""
+
+from updraft.core.job import Arguments, run_job
+from updraft.core.reports import ValidateReport
+
+
+def job(arguments: Arguments) -> ValidateReport:
+    use_case, interval = arguments.use_case, arguments.interval
+    from updraft.data import tables
+    from updraft.data.columns import typed
+    from updraft.data.session import session
+    from updraft.quality.audit import apply_suites, check_share, structural_audit
+    from updraft.quality.suites import run_suites
+
+    bronze = tables.read(session(use_case), use_case.name, "bronze", interval)
+    structural = structural_audit(typed(bronze, use_case), use_case)
+    checked = run_suites(use_case.name, structural.clean)
+    audit = apply_suites(structural, checked)
+    check_share(audit, use_case.data.max_quarantine)
+    clean, quarantined = audit.clean.count(), audit.quarantine.count()
+    tables.replace_interval(audit.quarantine, use_case.name, "quarantine", interval)
+    tables.replace_interval(audit.clean, use_case.name, "clean", interval)
+    return ValidateReport(
+        use_case=use_case.name,
+        rows=clean + quarantined,
+        clean=clean,
+        quarantined=quarantined,
+        reasons=audit.counts(),
+        expectations=[one.outcome for one in checked],
+    )
+
+
+if __name__ == "__main__":
+    run_job(__doc__, job)

@@ -1,0 +1,1 @@
+"""Updraft: an Airflow repository that keeps machine-learning models in production honest."""

@@ -1,0 +1,78 @@
+"""`updraft`: the command line."""
+
+import sys
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from updraft.core.errors import UpdraftError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Keep machine-learning models in production honest. Start with `make demo`, then `make up` to look around.",
+)
+console = Console()
+UseCaseName = Annotated[str, typer.Argument(help="Name of a folder in use_cases/.")]
+
+
+@app.command()
+def demo(name: UseCaseName) -> None:
+    """Run a use case through its whole loop on a real Airflow: data, champion, drift, retraining. About ten minutes."""
+    from updraft.cli.demo import demo as run_demo
+
+    if not run_demo(name, console):
+        raise typer.Exit(1)
+
+
+@app.command()
+def up() -> None:
+    """Start Airflow and MLflow on this machine, on loopback only, and say where they are. Safe to repeat."""
+    from updraft.cli import servers
+
+    with console.status("Starting") as status:
+        running = servers.start(lambda text: status.update(f"Starting: {text}"))
+    secrets = servers.home() / "secrets.json"
+    console.print(f"Airflow  {running.airflow}  user admin, airflow_password in {secrets}", soft_wrap=True, highlight=False)
+    console.print(f"MLflow   {running.mlflow}  user admin, mlflow_password in {secrets}", soft_wrap=True, highlight=False)
+    console.print("Stop both with `make down`.", highlight=False)
+
+
+@app.command()
+def down() -> None:
+    """End the servers that `updraft up` has started, and only those."""
+    from updraft.cli import servers
+
+    ended = servers.stop()
+    console.print(f"Ended: {', '.join(ended)}." if ended else "Nothing was running.")
+
+
+@app.command()
+def sample(
+    name: UseCaseName,
+    out: Annotated[Path | None, typer.Option(help="Folder to lay the files into. Default: the landing folder.")] = None,
+    start: Annotated[str | None, typer.Option(help="First day, e.g. 2013-01-01.")] = None,
+    end: Annotated[str | None, typer.Option(help="Last day, included.")] = None,
+) -> None:
+    """Lay a use case's sample data into its landing folder, as its source would: a raw file for each partition."""
+    from updraft.cli.sample import lay_sample
+    from updraft.core.interval import parse_day
+
+    def day(text: str | None, option: str) -> date | None:
+        return parse_day(text, option) if text else None
+
+    laid = lay_sample(name, out, day(start, "--start"), day(end, "--end"))
+    console.print(f"{laid} files laid.")
+
+
+def main() -> None:
+    """The entry point: mistakes that a user can mend end in one sentence, not in a traceback."""
+    try:
+        app()
+    except UpdraftError as error:
+        console.print(f"[red]updraft:[/] {error}", soft_wrap=True, highlight=False)
+        sys.exit(1)

@@ -1,0 +1,24 @@
+"""The sample makers of the use cases: each is a file of its use case, loaded from there."""
+
+import importlib.util
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+from updraft.core.errors import UpdraftError
+from updraft.core.settings import settings
+from updraft.core.use_case import load_use_case
+
+
+def lay_sample(name: str, out: Path | None, first: date | None, last: date | None) -> int:
+    """Lay a use case's sample into ``out``, by default its landing folder; return the number of partitions."""
+    use_case = load_use_case(name)
+    file = use_case.folder / "sample.py"
+    if not file.exists():
+        raise UpdraftError(f"{file}: not found. This use case has no sample; lay its raw files into {use_case.data.input}.")
+    spec = importlib.util.spec_from_file_location(f"sample_of_{name}", file)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    lay: Callable[[Path, date | None, date | None], int] = module.lay
+    return lay(out or Path(str(settings().path(use_case.data.input))), first, last)

@@ -1,0 +1,5 @@
+"""The one exception whose text is meant for people."""
+
+
+class UpdraftError(Exception):
+    """A mistake that a user can mend: the text names the place, what was found, what was expected and the next step."""

@@ -1,0 +1,50 @@
+"""What every Spark job has in common: its arguments, its report, its exit code."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from updraft.core.errors import UpdraftError
+from updraft.core.interval import Interval, given, parse_day, parse_interval
+from updraft.core.reports import Report
+from updraft.core.use_case import UseCase, load_use_case
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """A job's arguments, the only thing besides reports that it shares with its DAG."""
+
+    use_case: UseCase
+    start: str | None
+    end: str | None
+    report: str
+
+    @property
+    def interval(self) -> Interval:
+        """The days to work on, for the jobs that need them."""
+        return parse_interval(self.start, self.end)
+
+    @property
+    def until(self) -> str | None:
+        """The last day to look at, for the jobs that otherwise take the newest."""
+        return str(parse_day(self.end, "end")) if self.end is not None and given(self.end) else None
+
+
+def run_job(description: str | None, job: Callable[[Arguments], Report]) -> None:
+    """Parse the arguments, run ``job``, write its report. Exit code 1 and one sentence when a user can mend it."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--use-case", required=True, help="name of a folder in use_cases/")
+    parser.add_argument("--start", help="first day, e.g. 2013-01-01")
+    parser.add_argument("--end", help="last day, included; without it, the start alone")
+    parser.add_argument("--report", required=True, help="where the report goes, relative to UPDRAFT_ROOT")
+    given_arguments = parser.parse_args()
+    try:
+        use_case = load_use_case(given_arguments.use_case)
+        arguments = Arguments(use_case, given_arguments.start, given_arguments.end, given_arguments.report)
+        report = job(arguments)
+        report.write(arguments.report)
+        print(f"{report.outcome}: {report.model_dump_json(exclude={'use_case', 'outcome'})[:2000]}")
+    except UpdraftError as error:
+        print(f"ERROR {given_arguments.use_case}: {error}", file=sys.stderr)
+        sys.exit(1)

@@ -1,0 +1,147 @@
+"""What a Spark job tells the DAG: one small JSON file a job, written whole or not at all. Branches read these, never logs."""
+
+import os
+import uuid
+from datetime import date
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict
+from upath import UPath
+
+from updraft.core.errors import UpdraftError
+from updraft.core.settings import settings
+
+
+class Report(BaseModel):
+    """Common to all jobs. ``outcome`` is ``done``, or why there was nothing to do."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    use_case: str
+    outcome: Literal["done", "no data", "no champion"] = "done"
+
+    def write(self, uri: str) -> None:
+        """Write the report at ``uri``, relative to ``UPDRAFT_ROOT``."""
+        path = report_path(uri)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = self.model_dump_json(indent=2)
+        if path.protocol in ("", "file"):
+            part = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+            part.write_text(text)
+            os.replace(str(part), str(path))
+        else:
+            path.write_text(text)  # Object stores put a whole object or none.
+
+    @classmethod
+    def read(cls, uri: str) -> Self:
+        path = report_path(uri)
+        if not path.exists():
+            raise UpdraftError(f"report {path}: not found. The job that writes it has not ended well: see its log.")
+        return cls.model_validate_json(path.read_text())
+
+    @classmethod
+    def read_sibling(cls, uri: str, job: str) -> Self:
+        """The report of an earlier job of the same DAG run."""
+        return cls.read(str(UPath(uri).with_name(f"{job}.json")))
+
+
+def report_path(uri: str) -> UPath:
+    return UPath(uri) if "://" in uri or uri.startswith("/") else settings().path(uri)
+
+
+class IngestReport(Report):
+    first: date
+    last: date
+    files: int = 0
+    missing_days: list[date] = []
+    rows: int = 0
+
+
+class ExpectationOutcome(BaseModel):
+    """One expectation of the suite. ``failing`` counts rows, where it is about rows."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    expectation: str
+    column: str | None
+    success: bool
+    severity: str
+    failing: int | None
+
+
+class ValidateReport(Report):
+    rows: int = 0
+    clean: int = 0
+    quarantined: int = 0
+    reasons: dict[str, int] = {}
+    expectations: list[ExpectationOutcome] = []
+
+
+class FeaturesReport(Report):
+    rows: int = 0
+    labelled: int = 0
+    columns: list[str] = []
+    version: int | None = None
+
+
+class SearchAndFitReport(Report):
+    """Model ``version`` was fitted on ``train``, its search included; ``holdout`` was looked at by nobody."""
+
+    version: int
+    algorithm: str
+    run_id: str
+    experiment_id: str
+    features_version: int
+    train_first: date
+    train_last: date
+    holdout_first: date
+    holdout_last: date
+    metrics: dict[str, float]
+    trials: int
+
+
+class EvaluateReport(Report):
+    """``evidence`` is the document on which the gate decides, as ``updraft.decisions.evidence`` reads it."""
+
+    run_id: str
+    experiment_id: str
+    evidence: dict[str, object]
+
+
+class GateReport(Report):
+    promote: bool
+    challenger: int
+    champion: int | None
+    reasons: list[str]
+
+
+class PromoteReport(Report):
+    champion: int
+    previous: int | None
+
+
+class ScoreReport(Report):
+    champion: int | None = None
+    first: date | None = None
+    last: date | None = None
+    rows: int = 0
+
+
+class ColumnDrift(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    column: str
+    psi: float
+    drifted: bool
+
+
+class DriftReport(Report):
+    """``columns`` holds every feature, the most drifted first."""
+
+    champion: int | None = None
+    first: date | None = None
+    last: date | None = None
+    detected: bool = False
+    rows: int = 0
+    columns: list[ColumnDrift] = []
+    page: str | None = None

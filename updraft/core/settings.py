@@ -1,0 +1,41 @@
+"""Where things lie and how to reach them: everything that differs from one machine to the next."""
+
+from functools import cache
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from upath import UPath
+
+REPO = Path(__file__).parents[2]
+
+
+class Settings(BaseSettings):
+    """Read from the environment, prefix ``UPDRAFT_``; the tracking server keeps MLflow's own name."""
+
+    model_config = SettingsConfigDict(env_prefix="UPDRAFT_", env_nested_delimiter="__", frozen=True, extra="ignore")
+
+    root: str = Field(str(REPO / "var"), description="Folder or URI of everything that is written.")
+    use_cases: Path = Field(REPO / "use_cases", description="Folder of the use cases, one folder each.")
+    expectations: Path = Field(REPO / "expectations", description="Folder of the Great Expectations suites.")
+    sources: dict[str, str] = Field({}, description="Use case to the folder or URI that replaces its data.input.")
+    spark_submit: str = Field(
+        str(REPO / "spark_jobs" / "spark-submit"), description="The spark-submit that tasks call."
+    )
+    mlflow_tracking_uri: str | None = Field(None, validation_alias="MLFLOW_TRACKING_URI")
+
+    def path(self, *parts: str) -> UPath:
+        """A place under the root; a relative root is taken from the repository, so that every process means the same."""
+        root = self.root if "://" in self.root else str(REPO / self.root)
+        return UPath(root).joinpath(*parts)
+
+    def source(self, use_case: str, declared: str) -> UPath:
+        """The folder in which the raw rows of ``use_case`` lie: the override from the settings, else the declared one."""
+        override = self.sources.get(use_case) or self.sources.get(use_case.upper())
+        return UPath(override) if override else self.path(declared)
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process."""
+    return Settings()  # type: ignore[call-arg]  # every field has a default or comes from the environment

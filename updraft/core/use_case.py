@@ -1,0 +1,211 @@
+"""The use-case model: what ``use_cases/<name>/use_case.yaml`` may say. Strict, frozen, and every mistake is named."""
+
+from datetime import date
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from updraft.core.errors import UpdraftError
+from updraft.core.settings import settings
+
+ColumnType = Literal["string", "int", "bigint", "double", "boolean", "date", "timestamp"]
+Share = Annotated[float, Field(ge=0, le=1)]
+# What a search may range over: the values of a list, or the numbers between two bounds.
+Choices = Annotated[list[str | bool | int | float], Field(min_length=1)]
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+class Spark(Strict):
+    """What the Spark jobs of this use case are called and need beyond the shared settings."""
+
+    app_name: str
+    conf: dict[str, str] = {}
+
+
+class Lookup(Strict):
+    """A small table that features.sql may join, read whole from the source folder (CSV with a header)."""
+
+    file: str
+    columns: dict[str, ColumnType]
+
+
+class Target(Strict):
+    """The label: known only later, so it is computed from the clean rows, apart from the features."""
+
+    name: str
+    sql: str = Field(description="Spark SQL over the clean columns; null where a row has no label.")
+    description: str
+
+
+class Data(Strict):
+    """The raw rows: where they land, what they look like, when each happened, what identifies it."""
+
+    input: str = Field(description="Folder of the raw files, relative to UPDRAFT_ROOT, or a URI.")
+    files: str = Field(description="Name of a partition's raw file (CSV with a header), with {day} for its day.")
+    columns: dict[str, ColumnType] = Field(min_length=1, description="Every column, in the file's order.")
+    null_values: list[str] = Field([""], description="Raw texts that mean: no value.")
+    event_time: str = Field(description="Spark SQL over the columns, a timestamp; null where it cannot be read.")
+    key: list[str] = Field(min_length=1, description="Columns that, with event_time, identify a row.")
+    known_after: list[str] = Field([], description="Columns not yet known at prediction time; features.sql sees none.")
+    target: Target
+    lookups: dict[str, Lookup] = {}
+    max_quarantine: Share = Field(0.1, description="A partition with a larger share of failing rows is refused.")
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> "Data":
+        if "{day}" not in self.files:
+            raise ValueError(f"files: found {self.files!r}, expected a name with {{day}} in it")
+        for field in ("key", "known_after"):
+            for name in getattr(self, field):
+                if name not in self.columns:
+                    raise ValueError(f"{field}: {name!r} is not among the columns{suggest(name, self.columns)}")
+        if known := set(self.key) & set(self.known_after):
+            raise ValueError(f"key: {sorted(known)} are known only after the prediction")
+        return self
+
+
+class Bounds(Strict):
+    low: float
+    high: float
+    log: bool = False
+
+
+class Algorithm(Strict):
+    fixed: dict[str, str | bool | int | float] = {}
+    search: dict[str, Choices | Bounds] = {}
+
+
+class Search(Strict):
+    method: Literal["grid", "random", "tpe"] = "random"
+    trials: int = Field(4, ge=1, description="Trials of each algorithm that has something to search.")
+    folds: int = Field(2, ge=1, description="Validation blocks, in time order, each as long as the holdout.")
+    seed: int = 0
+
+
+class Model(Strict):
+    """How challengers come about: on which partitions, by which algorithms, judged by what."""
+
+    window: int = Field(ge=2, description="Partitions to train and tune on, the newest before the holdout.")
+    holdout: int = Field(ge=1, description="Newest labelled partitions, kept for the evaluation alone.")
+    metric: Literal["auc", "log_loss"] = "auc"
+    algorithms: dict[Literal["logistic_regression", "lightgbm"], Algorithm] = Field(min_length=1)
+    search: Search = Search()
+
+
+class Gate(Strict):
+    """What a challenger must show on the holdout before it becomes champion."""
+
+    metric: Literal["auc"] = "auc"
+    rule: Literal["better", "not_worse"] = "better"
+    margin: float = Field(0.0, ge=0, description="better: the least gain. not_worse: the largest loss that is borne.")
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    floors: dict[str, float] = Field(min_length=1, description="Lowest holdout metrics that any champion must reach.")
+    min_rows: int = Field(500, ge=1, description="Fewest labelled holdout rows on which a decision may rest.")
+
+
+class Drift(Strict):
+    """When the newest rows count as drifted from those that the champion has learnt from."""
+
+    window: int = Field(7, ge=1, description="Newest partitions that are compared.")
+    psi: float = Field(0.25, gt=0, description="Population stability index from which a column counts as drifted.")
+    min_columns: int = Field(1, ge=1, description="Drifted columns from which the use case counts as drifted.")
+
+
+class Schedule(Strict):
+    cron: str = Field("@daily", description="When a partition's interval ends, UTC.")
+    start: date
+
+
+class Days(Strict):
+    start: date
+    end: date
+
+    def __str__(self) -> str:
+        return f"{self.start} to {self.end}"
+
+
+class Demo(Strict):
+    """What `updraft demo` shows: a range in one run, a daily backfill, and later days that have drifted."""
+
+    range: Days
+    backfill: Days
+    later: Days
+
+
+class UseCase(Strict):
+    """One use case. Its name is its folder's name, its registered model's and its tables'."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")
+    folder: Path
+    title: str
+    description: str
+    owner: str
+    tags: list[str] = []
+    kind: Literal["binary"]
+    schedule: Schedule
+    spark: Spark
+    data: Data
+    model: Model
+    gate: Gate
+    drift: Drift = Drift()
+    demo: Demo | None = None
+
+    @property
+    def features_sql(self) -> str:
+        return (self.folder / "features.sql").read_text()
+
+
+def suggest(found: str, known: Any) -> str:
+    """`` Did you mean ...?`` for the nearest right spelling, or nothing."""
+    near = get_close_matches(found, [str(k) for k in known], n=1)
+    return f". Did you mean {near[0]!r}?" if near else ""
+
+
+def use_case_names() -> list[str]:
+    """The folders of use cases, in order of name."""
+    return sorted(p.parent.name for p in settings().use_cases.glob("*/use_case.yaml"))
+
+
+def load_use_case(name: str) -> UseCase:
+    """Read and check one use case.
+
+    Raises:
+        UpdraftError: there is no such use case, or its file is wrong; the text lists every mistake.
+    """
+    folder = settings().use_cases / name
+    file = folder / "use_case.yaml"
+    if not file.exists():
+        known = use_case_names()
+        raise UpdraftError(f"use case {name!r}: not found{suggest(name, known)} Known: {', '.join(known) or 'none'}.")
+    try:
+        content = yaml.safe_load(file.read_text())
+        if not isinstance(content, dict):
+            raise UpdraftError(f"{file}: found {type(content).__name__}, expected sections such as data and model.")
+        return UseCase.model_validate({**content, "name": name, "folder": folder})
+    except yaml.YAMLError as error:
+        raise UpdraftError(f"{file}: not readable as YAML: {error}") from None
+    except ValidationError as error:
+        raise UpdraftError(f"{file}:\n" + "\n".join(_mistake(e) for e in error.errors())) from None
+
+
+def _mistake(error: Any) -> str:
+    place = ".".join(str(part) for part in error["loc"])
+    hint = ""
+    if error["type"] == "extra_forbidden":
+        hint = suggest(str(error["loc"][-1]), _fields_at(error["loc"][:-1]))
+    found = "" if error["type"] == "missing" else f" (found {error['input']!r})"
+    return f"  {place or 'file'}: {error['msg']}{found if len(found) < 120 else ''}{hint}"
+
+
+def _fields_at(place: tuple[int | str, ...]) -> list[str]:
+    model: Any = UseCase
+    for part in place:
+        field = getattr(model, "model_fields", {}).get(part)
+        model = field.annotation if field else None
+    return list(getattr(model, "model_fields", {}))

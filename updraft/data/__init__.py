@@ -1,0 +1,1 @@
+"""Rows: the Spark session, the Delta tables, ingestion from the landing folder, features."""

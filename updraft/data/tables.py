@@ -1,0 +1,134 @@
+"""The Delta tables of a use case: where they lie, how they are read, and the one way in which an interval is written."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import AnalysisException
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from updraft.core.errors import UpdraftError
+from updraft.core.interval import Interval
+from updraft.core.settings import settings
+
+LOCK_SECONDS = 1200
+
+
+def table_path(use_case: str, table: str) -> str:
+    return str(settings().path("tables", use_case, table))
+
+
+def exists(spark: SparkSession, use_case: str, table: str) -> bool:
+    from delta.tables import DeltaTable
+
+    return DeltaTable.isDeltaTable(spark, table_path(use_case, table))
+
+
+def version(spark: SparkSession, use_case: str, table: str) -> int:
+    """The newest version of the table."""
+    from delta.tables import DeltaTable
+
+    row = DeltaTable.forPath(spark, table_path(use_case, table)).history(1).select("version").first()
+    assert row is not None
+    return int(row["version"])
+
+
+def read(
+    spark: SparkSession,
+    use_case: str,
+    table: str,
+    interval: Interval | None = None,
+    *,
+    version: int | None = None,
+) -> DataFrame:
+    """The rows of a table, all or one interval's, now or as of a version.
+
+    Raises:
+        UpdraftError: there is no such table yet.
+    """
+    path = table_path(use_case, table)
+    if not exists(spark, use_case, table):
+        raise UpdraftError(f"table {path}: not found. Run {use_case}_data first, for at least one partition with rows.")
+    reader = spark.read.format("delta")
+    if version is not None:
+        reader = reader.option("versionAsOf", version)
+    frame = reader.load(path)
+    return frame.where(interval.predicate()) if interval else frame
+
+
+def partitions(frame: DataFrame) -> list[date]:
+    """The days that have rows, in order."""
+    return [row["event_date"] for row in frame.select("event_date").distinct().orderBy("event_date").collect()]
+
+
+def replace_interval(frame: DataFrame, use_case: str, table: str, interval: Interval) -> None:
+    """Replace exactly the interval's rows of the table by ``frame``, whose rows all lie in it, as one Delta commit.
+
+    Raises:
+        UpdraftError: the table has other columns, or another writer has held the table for too long.
+    """
+    path = table_path(use_case, table)
+    # One file a day, whether a day comes alone or in a range.
+    rows = frame.withColumn("event_date", F.to_date("event_time")).repartition("event_date")
+    writer = rows.write.format("delta").mode("overwrite").partitionBy("event_date")
+    with writer_lock(frame.sparkSession, path):
+        try:
+            writer.option("replaceWhere", interval.predicate()).save(path)
+        except AnalysisException as error:
+            if "schema" not in str(error).lower():
+                raise
+            raise UpdraftError(
+                f"table {path}: its columns differ from the new rows' ({', '.join(frame.columns)}). "
+                f"Expected the same. After a change of the use case, delete the folder and backfill.\n{error}"
+            ) from None
+
+
+@contextmanager
+def writer_lock(spark: SparkSession, path: str) -> Iterator[None]:
+    """Hold the table for one writer. On a local disk Delta's log alone does not keep two processes apart.
+
+    The lock belongs to the JVM, the process that commits: when its task is killed the lock lives as long as the orphan can
+    write, and no longer. Object stores have their own arbitration, so nothing is locked there.
+    """
+    if "://" in path:
+        yield
+        return
+    jvm = spark.sparkContext._jvm
+    assert jvm is not None
+    jvm.java.io.File(path).getParentFile().mkdirs()
+    file = jvm.java.io.RandomAccessFile(path + ".lock", "rw")
+    try:
+        lock = _acquire(file.getChannel(), path)
+        try:
+            yield
+        finally:
+            lock.release()
+    finally:
+        file.close()
+
+
+def _acquire(channel: object, path: str) -> object:
+    deadline = time.monotonic() + LOCK_SECONDS
+    told = False
+    while True:
+        try:
+            lock = channel.tryLock()  # type: ignore[attr-defined]
+        except Py4JJavaError as error:
+            # The same JVM holds it: another thread of this job.
+            if "OverlappingFileLockException" not in str(error):
+                raise
+            lock = None
+        if lock is not None:
+            return lock
+        if time.monotonic() > deadline:
+            raise UpdraftError(
+                f"table {path}: another writer has held {path}.lock for {LOCK_SECONDS} s. "
+                "Expected it to finish. Find the process (fuser names it), let it end or end it, then clear this task."
+            )
+        if not told:
+            print(f"waiting for another writer of {path}")
+            told = True
+        time.sleep(0.2)

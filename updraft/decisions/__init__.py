@@ -1,0 +1,1 @@
+"""Decisions: the evidence, the gate that judges it, and the promotion that follows from it."""

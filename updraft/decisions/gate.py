@@ -1,0 +1,105 @@
+"""The gate: a pure function from evidence and policy to a verdict. It fails closed: whatever is not shown counts against."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from updraft.core.use_case import Gate
+from updraft.decisions.evidence import Candidate, Evidence
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """``reasons`` say why not, one for each check that failed; or, when promoted, what was shown."""
+
+    promote: bool
+    reasons: list[str]
+
+
+def decide(document: dict[str, Any] | None, policy: Gate) -> Verdict:
+    """Judge a challenger by its evidence. Only evidence that exists, is whole and passes every check promotes."""
+    if not document:
+        return Verdict(False, ["there is no evidence"])
+    try:
+        evidence = Evidence.model_validate(document)
+    except ValidationError as error:
+        places = ", ".join(".".join(map(str, e["loc"])) for e in error.errors())
+        return Verdict(False, [f"the evidence is not whole: {places}"])
+    against = [*_holdout(evidence, policy), *_candidates(evidence, policy), *_gain(evidence, policy)]
+    if against:
+        return Verdict(False, against)
+    return Verdict(True, [_shown(evidence, policy)])
+
+
+def champion_of(document: dict[str, Any]) -> int | None:
+    """The version that the challenger was compared with, as far as the evidence says."""
+    champion = document.get("champion")
+    return int(champion["version"]) if isinstance(champion, dict) and "version" in champion else None
+
+
+def _holdout(evidence: Evidence, policy: Gate) -> list[str]:
+    holdout = evidence.holdout
+    against = []
+    if holdout.rows < policy.min_rows:
+        against.append(f"the holdout has {holdout.rows} rows, fewer than {policy.min_rows}")
+    if not 0 < holdout.positives < holdout.rows:
+        against.append("the holdout holds a single class")
+    for role, model in (("challenger", evidence.challenger), ("champion", evidence.champion)):
+        if model and model.trained_until >= holdout.first:
+            against.append(
+                f"the {role} has learnt from rows until {model.trained_until}, but the holdout starts on {holdout.first}"
+            )
+    return against
+
+
+def _candidates(evidence: Evidence, policy: Gate) -> list[str]:
+    challenger, champion = evidence.challenger, evidence.champion
+    against = []
+    if not challenger.description.strip():
+        against.append("the challenger has no description")
+    if champion and champion.version == challenger.version:
+        against.append(f"challenger and champion are the same version, {champion.version}")
+    for name, floor in policy.floors.items():
+        value = challenger.metrics.get(name, math.nan)
+        if not value >= floor:
+            against.append(f"the challenger's {name} is {value:.4f}, below its floor of {floor:g}")
+    for model in (challenger, champion):
+        if model and (bad := _not_finite(model)):
+            against.append(f"version {model.version} has metrics that are no numbers: {bad}")
+    return against
+
+
+def _gain(evidence: Evidence, policy: Gate) -> list[str]:
+    champion, gain = evidence.champion, evidence.gain
+    if champion is None and gain is None:
+        return []
+    if champion is None or gain is None:
+        return ["of the champion and the gain over it, only one is there"]
+    if gain.metric != policy.metric or gain.confidence != policy.confidence:
+        return [f"the gain is in {gain.metric} at {gain.confidence:g}, not in {policy.metric} at {policy.confidence:g}"]
+    if not gain.lower <= gain.value <= gain.upper:
+        return [f"the gain {gain.value} does not lie in its interval [{gain.lower}, {gain.upper}]"]
+    least = policy.margin if policy.rule == "better" else -policy.margin
+    if gain.lower > least or (policy.rule == "not_worse" and gain.lower >= least):
+        return []
+    return [
+        f"the challenger's gain in {gain.metric} over version {champion.version} is {gain.value:+.4f} "
+        f"({gain.confidence:.0%} interval {gain.lower:+.4f} to {gain.upper:+.4f}), not surely above {least:+g}"
+    ]
+
+
+def _not_finite(model: Candidate) -> list[str]:
+    return [name for name, value in model.metrics.items() if not math.isfinite(value)]
+
+
+def _shown(evidence: Evidence, policy: Gate) -> str:
+    value = evidence.challenger.metrics[next(iter(policy.floors))]
+    if evidence.gain is None or evidence.champion is None:
+        return f"first model of the use case; {next(iter(policy.floors))} {value:.4f} reaches its floor"
+    gain = evidence.gain
+    return (
+        f"gain in {gain.metric} over version {evidence.champion.version}: {gain.value:+.4f} "
+        f"({gain.confidence:.0%} interval {gain.lower:+.4f} to {gain.upper:+.4f})"
+    )

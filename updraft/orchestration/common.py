@@ -1,0 +1,36 @@
+"""What all DAGs of a use case share: their defaults, their documentation, their assets."""
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import Asset
+
+from updraft.core.use_case import UseCase
+
+RETRY_DELAY = timedelta(seconds=20)
+TASK_TIMEOUT = timedelta(hours=2)
+RUN_TIMEOUT = timedelta(hours=12)
+
+
+def dag_arguments(use_case: UseCase, part: str, doc: str | None) -> dict[str, Any]:
+    """The arguments that every DAG has. ``part``: data, training or monitoring; ``doc``: its module's docstring."""
+    return {
+        "dag_id": f"{use_case.name}_{part}",
+        "dag_display_name": f"{use_case.title}: {part}",
+        "description": (doc or "").strip().splitlines()[0],
+        "doc_md": f"### {use_case.title}\n{use_case.description}\n\n{doc}",
+        "tags": sorted({"updraft", use_case.name, part, *use_case.tags}),
+        "catchup": False,
+        "dagrun_timeout": RUN_TIMEOUT,
+        "default_args": {
+            "owner": use_case.owner,
+            "retries": 1,
+            "retry_delay": RETRY_DELAY,
+            "execution_timeout": TASK_TIMEOUT,
+        },
+    }
+
+
+def features_asset(use_case: UseCase) -> Asset:
+    """New features are there: what scheduled runs and range runs announce, and what monitoring waits for."""
+    return Asset(name=f"{use_case.name}_features", uri=f"updraft://{use_case.name}/features")

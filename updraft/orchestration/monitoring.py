@@ -1,0 +1,43 @@
+"""The newest rows are held against those that the champion has learnt from; if they have drifted, training starts.
+
+Runs when new features are announced: after scheduled runs and range runs, never after backfills. The drift of each
+column is its population stability index against the training reference, computed in Spark; Evidently draws the page.
+"""
+
+from datetime import UTC, datetime
+
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+from airflow.sdk import DAG, get_current_context, task
+
+from updraft.core.use_case import UseCase
+from updraft.orchestration.common import dag_arguments, features_asset
+from updraft.orchestration.spark_job import SparkJob, read_report, report_uri
+
+
+def monitoring_dag(use_case: UseCase) -> DAG:
+    """``<use_case>_monitoring``: drift, then retrain or nothing."""
+    with DAG(
+        **dag_arguments(use_case, "monitoring", __doc__),
+        schedule=[features_asset(use_case)],
+        start_date=datetime.combine(use_case.schedule.start, datetime.min.time(), UTC),
+        max_active_runs=1,
+    ) as dag:
+        drift = SparkJob(job="drift", use_case=use_case, doc_md="Every feature's drift, as figures and as a page.")
+
+        @task.branch(doc_md="Reads the drift report.")
+        def has_drifted() -> str:
+            run = get_current_context()["dag_run"]
+            found = read_report(report_uri(run.dag_id, run.run_id, "drift"))
+            return "retrain" if found["detected"] else "nothing_to_do"
+
+        retrain = TriggerDagRunOperator(
+            task_id="retrain",
+            trigger_dag_id=f"{use_case.name}_training",
+            trigger_run_id="drift__{{ run_id }}",
+            skip_when_already_exists=True,
+            doc_md="Starts the training DAG, once for each run of this one.",
+        )
+        nothing = EmptyOperator(task_id="nothing_to_do", doc_md="The newest rows are like those that were learnt from.")
+        drift >> has_drifted() >> [retrain, nothing]
+    return dag

@@ -1,0 +1,89 @@
+"""The operator of every Spark task: submits a script of spark_jobs/, then reads the report that it has written."""
+
+from typing import Any
+
+from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
+from airflow.sdk import Context
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+from updraft.core.errors import UpdraftError
+from updraft.core.interval import parse_interval
+from updraft.core.reports import Report, report_path
+from updraft.core.settings import REPO, settings
+from updraft.core.spark_conf import spark_conf
+from updraft.core.use_case import UseCase
+from updraft.orchestration.links import MlflowRunLink
+
+CONNECTION = "spark_default"
+
+
+class SparkJob(SparkSubmitOperator):
+    """Runs ``spark_jobs/<job>.py`` for a use case.
+
+    Skipped when the job reports that there was nothing to do. ``interval``: the job needs days, so ``start`` and ``end``
+    are checked before anything starts. ``short``: the job takes seconds, so it is tuned to start quickly.
+    """
+
+    template_fields = (*SparkSubmitOperator.template_fields, "report", "start", "end")
+    operator_extra_links = (MlflowRunLink(),)
+
+    def __init__(
+        self,
+        *,
+        job: str,
+        use_case: UseCase,
+        start: str | None = None,
+        end: str | None = None,
+        interval: bool = False,
+        short: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        self.report = report_uri("{{ dag.dag_id }}", "{{ run_id }}", job)
+        self.start, self.end, self.interval, self.short = start, end, interval, short
+        arguments = ["--use-case", use_case.name, "--report", self.report]
+        if start is not None:
+            arguments += ["--start", start]
+        if end is not None:
+            arguments += ["--end", end]
+        super().__init__(
+            task_id=job,
+            conn_id=CONNECTION,
+            application=str(REPO / "spark_jobs" / f"{job}.py"),
+            application_args=arguments,
+            name=f"{use_case.spark.app_name}-{job}",
+            conf={**spark_conf(short_job=short), **use_case.spark.conf},
+            spark_binary=settings().spark_submit,
+            **kwargs,
+        )
+
+    def execute(self, context: Context) -> dict[str, Any]:  # type: ignore[override]  # the report, for XCom
+        if self.interval:
+            try:
+                parse_interval(self.start, self.end)
+            except UpdraftError as error:
+                raise AirflowFailException(str(error)) from None
+        # What an earlier attempt has reported must not pass for this one's.
+        report_path(self.report).unlink(missing_ok=True)
+        super().execute(context)
+        report = read_report(self.report)
+        if report["outcome"] != "done":
+            raise AirflowSkipException(report["outcome"])
+        return report
+
+
+def report_uri(dag_id: str, run_id: str, job: str) -> str:
+    """Where a job of a DAG run reports, relative to ``UPDRAFT_ROOT``."""
+    return f"reports/{dag_id}/{run_id}/{job}.json"
+
+
+def read_report(uri: str) -> dict[str, Any]:
+    """The report as plain data.
+
+    Raises:
+        AirflowFailException: there is none, though the job has ended well.
+    """
+    path = report_path(uri)
+    if not path.exists():
+        raise AirflowFailException(f"report {path}: not found, though the job has ended. Is UPDRAFT_ROOT the same there?")
+    found: dict[str, Any] = Report.model_validate_json(path.read_text(), extra="allow").model_dump()
+    return found

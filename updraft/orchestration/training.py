@@ -1,0 +1,61 @@
+"""A challenger is made, judged, and promoted only if the gate says so.
+
+The newest labelled partitions are the *holdout*, which no model has seen. The partitions before it are searched and
+trained on; the winner is registered as *challenger*. Challenger and champion are scored on the same holdout, and the
+gate decides on that evidence alone: missing, empty, identical or not surely better means no. The newest partitions are
+then scored by whoever is champion.
+"""
+
+from datetime import UTC, datetime
+
+from airflow.sdk import DAG, Param, get_current_context, task
+from airflow.providers.standard.operators.empty import EmptyOperator
+
+from updraft.core.use_case import UseCase
+from updraft.orchestration.common import dag_arguments
+from updraft.orchestration.spark_job import SparkJob, read_report, report_uri
+
+
+def training_dag(use_case: UseCase) -> DAG:
+    """``<use_case>_training``: search and fit, evaluate, gate, promote, score."""
+    with DAG(
+        **dag_arguments(use_case, "training", __doc__),
+        schedule=None,
+        start_date=datetime.combine(use_case.schedule.start, datetime.min.time(), UTC),
+        max_active_runs=1,
+        params={
+            "end": Param(
+                None,
+                type=["null", "string"],
+                format="date",
+                title="Newest day to use",
+                description="Included. Empty: the newest labelled partition, whatever day it is today.",
+            )
+        },
+    ) as dag:
+        search_and_fit = SparkJob(
+            job="search_and_fit",
+            use_case=use_case,
+            end="{{ params.end }}",
+            short=False,
+            doc_md="Tries the algorithms on validation blocks in time order, fits the best, registers it as *challenger*.",
+        )
+        evaluate = SparkJob(job="evaluate", use_case=use_case, doc_md="Challenger and champion on one frozen holdout.")
+        gate = SparkJob(job="gate", use_case=use_case, doc_md="The verdict, from the evidence alone.")
+
+        @task.branch(doc_md="Reads the gate's report.")
+        def follow_verdict() -> str:
+            run = get_current_context()["dag_run"]
+            verdict = read_report(report_uri(run.dag_id, run.run_id, "gate"))
+            return "promote" if verdict.get("promote") is True else "keep_champion"
+
+        promote = SparkJob(job="promote", use_case=use_case, doc_md="Moves the alias *champion*.")
+        keep = EmptyOperator(task_id="keep_champion", doc_md="The gate has refused the challenger: nothing changes.")
+        score = SparkJob(
+            job="score",
+            use_case=use_case,
+            trigger_rule="none_failed_min_one_success",
+            doc_md="The newest partitions, scored by the champion, into *predictions*.",
+        )
+        search_and_fit >> evaluate >> gate >> follow_verdict() >> [promote, keep] >> score
+    return dag

@@ -1,0 +1,1 @@
+"""Whether rows can be trusted: the suites, the audit that parts clean from quarantine."""

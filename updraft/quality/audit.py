@@ -1,0 +1,110 @@
+"""The audit: every bronze row goes either to clean or, with all its reasons, to quarantine."""
+
+from dataclasses import dataclass
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from updraft.core.errors import UpdraftError
+from updraft.core.use_case import UseCase
+from updraft.quality.suites import Checked
+
+REASONS = "reasons"
+
+
+@dataclass(frozen=True)
+class Audit:
+    """``rows``: event_time, event_date, row_id, the typed columns, ``raw`` (the row as it came) and ``reasons`` (none: clean)."""
+
+    rows: DataFrame
+
+    @property
+    def clean(self) -> DataFrame:
+        return self.rows.where(F.size(REASONS) == 0).drop(REASONS, "raw")
+
+    @property
+    def quarantine(self) -> DataFrame:
+        rows = self.rows.where(F.size(REASONS) > 0)
+        return rows.select("event_time", "event_date", "raw.*", REASONS)
+
+    def counts(self) -> dict[str, int]:
+        """How many rows each reason has. A row with several reasons counts for each."""
+        reasons = self.rows.select(F.explode(REASONS).alias("reason"))
+        generic = F.regexp_replace("reason", " \\(found .*", "")
+        return {row["reason"]: row["count"] for row in reasons.groupBy(generic.alias("reason")).count().collect()}
+
+
+def structural_audit(typed: DataFrame, use_case: UseCase) -> Audit:
+    """What can be said without a suite: unreadable lines and values, event times outside their partition, repeated keys.
+
+    ``typed`` has the declared columns in their types and ``__raw``, the bronze row.
+    """
+    data = use_case.data
+    corrupt = F.col("__raw.corrupt_record").isNotNull()
+    reasons: list[Column] = [
+        F.when(corrupt, _found(f"line: expected {len(data.columns)} fields", F.col("__raw.corrupt_record")))
+    ]
+    for name, kind in data.columns.items():
+        raw = F.trim(F.col("__raw")[name])
+        unreadable = ~corrupt & raw.isNotNull() & ~raw.isin(data.null_values) & F.col(name).isNull()
+        reasons.append(F.when(unreadable, _found(f"{name}: not readable as {kind}", raw)))
+    event_time = F.expr(data.event_time)
+    day = F.col("__raw.event_date")
+    outside = event_time.isNull() | (F.to_date(event_time) != day)
+    reasons.append(F.when(~corrupt & outside, _found("event_time: not in the partition", event_time.cast("string"))))
+    rows = typed.select(
+        F.col("__raw.event_time").alias("event_time"),
+        day.alias("event_date"),
+        F.concat_ws("|", F.date_format(event_time, "yyyy-MM-dd'T'HH:mm:ss"), *data.key).alias("row_id"),
+        *data.columns,
+        F.col("__raw").dropFields("event_time", "event_date").alias("raw"),
+        F.array_compact(F.array(*reasons)).alias(REASONS),
+    )
+    # Of rows with one key the first in the order of their raw text stays, whatever order they were read in.
+    order = Window.partitionBy("row_id", F.size(REASONS) == 0).orderBy(F.to_json("raw"))
+    repeated = (F.size(REASONS) == 0) & (F.row_number().over(order) > 1)
+    repeat = F.when(repeated, _found("key: repeated", F.col("row_id")))
+    return Audit(rows.withColumn(REASONS, _add(REASONS, repeat)).cache())
+
+
+def apply_suites(audit: Audit, checked: list[Checked]) -> Audit:
+    """Add the suites' reasons: the rows that break a critical expectation about single rows.
+
+    Raises:
+        UpdraftError: a critical expectation about the whole partition does not hold.
+    """
+    failed = [one for one in checked if not one.outcome.success and one.outcome.severity == "critical"]
+    if whole := [one.reason for one in failed if one.failing_rows is None]:
+        raise UpdraftError(
+            f"the partition as a whole fails {len(whole)} expectation(s): {'; '.join(whole)}. "
+            "Nothing was published. Mend the source or the suite, then clear this task."
+        )
+    rows = audit.rows
+    structurally_sound = F.size(REASONS) == 0
+    found = [F.when(structurally_sound & F.expr(str(one.failing_rows)), F.lit(one.reason)) for one in failed]
+    return Audit(rows.withColumn(REASONS, _add(REASONS, *found)).cache()) if found else audit
+
+
+def check_share(audit: Audit, limit: float) -> None:
+    """Refuse partitions of which a larger share than ``limit`` would go to quarantine.
+
+    Raises:
+        UpdraftError: names each partition and its share.
+    """
+    share = F.avg((F.size(REASONS) > 0).cast("double")).alias("share")
+    days = audit.rows.groupBy("event_date").agg(share).where(F.col("share") > limit).orderBy("event_date").collect()
+    if days:
+        listed = ", ".join(f"{row['event_date']} ({row['share']:.0%})" for row in days)
+        reasons = ", ".join(f"{reason}: {rows}" for reason, rows in sorted(audit.counts().items()))
+        raise UpdraftError(
+            f"too many rows fail in {listed}; expected at most {limit:.0%} a partition (data.max_quarantine). "
+            f"Nothing was published. Reasons, with rows: {reasons}."
+        )
+
+
+def _found(what: str, value: Column) -> Column:
+    return F.concat(F.lit(f"{what} (found "), F.coalesce(F.substring(value, 1, 200), F.lit("nothing")), F.lit(")"))
+
+
+def _add(array: str, *more: Column) -> Column:
+    return F.concat(F.col(array), F.array_compact(F.array(*more)))

@@ -1,0 +1,102 @@
+"""Great Expectations suites on Spark frames: which expectations hold, and which rows break the others."""
+
+import ast
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyspark.sql import DataFrame
+
+from updraft.core.errors import UpdraftError
+from updraft.core.reports import ExpectationOutcome
+from updraft.core.settings import settings
+
+
+FAILING_ROWS = {"result_format": "COMPLETE", "return_unexpected_index_query": True}
+
+
+@dataclass(frozen=True)
+class Checked:
+    """An expectation's outcome; ``failing_rows`` is a Spark SQL condition, where the expectation is about single rows."""
+
+    outcome: ExpectationOutcome
+    failing_rows: str | None
+
+    @property
+    def reason(self) -> str:
+        return f"{self.outcome.column}: {self.outcome.expectation}" if self.outcome.column else self.outcome.expectation
+
+
+def suite_files(use_case: str) -> list[Path]:
+    """The suites of a use case. None is a mistake: data that nobody checks must not pass as checked."""
+    files = sorted((settings().expectations / use_case).glob("*.json"))
+    if not files:
+        raise UpdraftError(f"{settings().expectations / use_case}: no suite found, expected at least one *.json there.")
+    return files
+
+
+def run_suites(use_case: str, frame: DataFrame) -> list[Checked]:
+    """Check ``frame`` against every suite of the use case.
+
+    Raises:
+        UpdraftError: a suite is not readable, is empty, or an expectation cannot be evaluated on these columns.
+    """
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    import great_expectations as gx
+
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}
+    asset = context.data_sources.add_spark(use_case).add_dataframe_asset(use_case)
+    batch = asset.add_batch_definition_whole_dataframe(use_case).get_batch({"dataframe": frame})
+    checked = []
+    for file in suite_files(use_case):
+        suite = read_suite(file)
+        # All expectations share one pass when only yes or no is asked; what rows fail is asked of the failed ones alone.
+        verdicts = batch.validate(suite, result_format="BOOLEAN_ONLY").results
+        failed = [one.expectation_config for one in verdicts if not one.success]
+        checked += [_checked(file, one) for one in verdicts if one.success]
+        if failed:
+            again = gx.ExpectationSuite(name=suite.name, expectations=[config.to_domain_obj() for config in failed])
+            checked += [_checked(file, one) for one in batch.validate(again, result_format=FAILING_ROWS).results]
+    return checked
+
+
+def read_suite(file: Path) -> "gx.ExpectationSuite":  # type: ignore[name-defined]  # noqa: F821
+    import great_expectations as gx
+
+    try:
+        suite = gx.ExpectationSuite(**json.loads(file.read_text()))
+    except Exception as error:
+        raise UpdraftError(f"{file}: not a Great Expectations suite: {error}") from None
+    if not suite.expectations:
+        raise UpdraftError(f"{file}: found no expectation, expected at least one. Delete the file or fill it.")
+    return suite
+
+
+def _checked(file: Path, result: "gx.ExpectationValidationResult") -> Checked:  # type: ignore[name-defined]  # noqa: F821
+    config = result.expectation_config
+    column = config.kwargs.get("column") or config.kwargs.get("column_A")
+    raised = [
+        info.get("exception_message")
+        for info in (result.exception_info, *result.exception_info.values())
+        if isinstance(info, dict) and info.get("raised_exception")
+    ]
+    if raised:
+        raise UpdraftError(f"{file}: {config.type} on {column} cannot be evaluated: {raised[0]}")
+    query = result.result.get("unexpected_index_query") if not result.success else None
+    outcome = ExpectationOutcome(
+        expectation=config.type,
+        column=column,
+        success=bool(result.success),
+        severity=str(getattr(config.severity, "value", config.severity)),
+        failing=result.result.get("unexpected_count"),
+    )
+    return Checked(outcome, _condition(query) if query else None)
+
+
+def _condition(query: str) -> str | None:
+    """The condition in GX's ``df.filter(F.expr('...'))``; none where it needs other rows too (uniqueness)."""
+    call = ast.parse(query, mode="eval").body
+    strings = [node.value for node in ast.walk(call) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    return strings[0] if len(strings) == 1 and " OVER (" not in strings[0] else None

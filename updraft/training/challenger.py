@@ -1,0 +1,141 @@
+"""A challenger from beginning to end: search, final fit, export, registration, all on record in MLflow."""
+
+from typing import Any
+
+import mlflow
+import pandas as pd
+from mlflow.models import infer_signature
+from mlflow.tracking import MlflowClient
+from pyspark.sql import DataFrame
+
+from updraft.core.reports import SearchAndFitReport
+from updraft.core.schema import LABEL, feature_names
+from updraft.core.use_case import UseCase
+from updraft.training import records
+from updraft.training.export import check_parity, score_onnx, to_onnx
+from updraft.training.families import Columns, Fitted, example, fit, only
+from updraft.training.search import Trial, search
+from updraft.training.windows import Windows
+
+# What a server of the model needs; given, so that MLflow does not spend seconds to infer it.
+REQUIREMENTS = ["mlflow", "onnx", "onnxruntime", "pandas"]
+
+
+def make_challenger(
+    use_case: UseCase,
+    frame: DataFrame,
+    features_version: int,
+    cut: Windows,
+    report: str,
+    artifacts: dict[str, dict[str, Any]],
+) -> SearchAndFitReport:
+    """Search and fit on ``cut.train``, register the winner as ``challenger``. Done again, it finds what it has done.
+
+    ``frame``: the features table as of ``features_version``. ``artifacts``: JSON documents to keep with the run.
+    """
+    client = records.connect(use_case)
+    key = records.identity(use_case, report, features_version)
+    if done := records.finished_run(client, use_case, key):
+        return SearchAndFitReport.model_validate(records.load_json(done, "report.json"))
+
+    rows = frame.where(frame[LABEL].isNotNull())
+    train = only(rows, [*cut.train]).cache()
+    columns = Columns.of(train, feature_names(train.columns))
+    with mlflow.start_run(run_name=f"trained until {cut.train[-1]}") as run:
+        mlflow.set_tags(
+            {
+                records.IDENTITY: key,
+                "updraft.report": report,
+                "updraft.features_version": str(features_version),
+                "updraft.train": str(cut.train_interval),
+                "updraft.holdout": str(cut.holdout_interval),
+            }
+        )
+        best = search(train, columns, cut, use_case.model, _record_trial)
+        mlflow.log_params({"algorithm": best.algorithm, **best.parameters, "threshold": best.threshold})
+        mlflow.log_metrics({f"validation_{name}": value for name, value in best.metrics.items()})
+        fitted = fit(best.algorithm, train, columns, best.parameters, use_case.model.search.seed)
+        version = _register(client, use_case, fitted, best, only(train, cut.folds[-1]), cut)
+        for name, document in artifacts.items():
+            mlflow.log_dict(document, name)
+        mlflow.log_text(use_case.features_sql, "features.sql")
+        result = SearchAndFitReport(
+            use_case=use_case.name,
+            version=version,
+            algorithm=best.algorithm,
+            run_id=run.info.run_id,
+            experiment_id=run.info.experiment_id,
+            features_version=features_version,
+            train_first=cut.train[0],
+            train_last=cut.train[-1],
+            holdout_first=cut.holdout[0],
+            holdout_last=cut.holdout[-1],
+            metrics=best.metrics,
+            trials=len(_children(client, run.info.experiment_id, run.info.run_id)),
+        )
+        mlflow.log_dict(result.model_dump(mode="json"), "report.json")
+    return result
+
+
+def _record_trial(number: int, trial: Trial) -> None:
+    with mlflow.start_run(run_name=f"{number:02d} {trial.algorithm}", nested=True):
+        mlflow.log_params({"algorithm": trial.algorithm, **trial.parameters})
+        mlflow.log_metrics({**trial.metrics, "seconds": trial.seconds})
+        for step, fold in enumerate(trial.folds):
+            mlflow.log_metrics({f"fold_{name}": value for name, value in fold.items()}, step=step)
+    print(
+        f"trial {number:2d}  {trial.algorithm:20s} auc {trial.metrics['auc']:.4f}  {trial.seconds:5.1f} s  {trial.parameters}"
+    )
+
+
+def _register(
+    client: MlflowClient, use_case: UseCase, fitted: Fitted, best: Trial, sample: DataFrame, cut: Windows
+) -> int:
+    """Log the model as ONNX, which loads without pickles, and register it."""
+    exported = to_onnx(fitted)
+    ordered = sample.orderBy("row_id").limit(2000).cache()
+    rows = ordered.toPandas()
+    _, native = fitted.predict(ordered)
+    mlflow.log_metric("export_difference", check_parity(exported, rows, native))
+    shown = example(ordered, fitted.columns)
+    info = mlflow.onnx.log_model(
+        exported,
+        name="model",
+        signature=infer_signature(shown, pd.DataFrame({"probability": score_onnx(exported, shown)})),
+        input_example=shown,
+        pip_requirements=REQUIREMENTS,
+    )
+    _ensure_model(client, use_case)
+    created = client.create_model_version(
+        use_case.name,
+        source=info.model_uri,
+        model_id=info.model_id,
+        run_id=mlflow.active_run().info.run_id,  # type: ignore[union-attr]
+        description=_description(use_case, best, cut),
+        tags={
+            "updraft.algorithm": best.algorithm,
+            "updraft.threshold": repr(best.threshold),
+            "updraft.trained_from": str(cut.train[0]),
+            "updraft.trained_until": str(cut.train[-1]),
+        },
+    )
+    client.set_registered_model_alias(use_case.name, records.CHALLENGER, created.version)
+    return int(created.version)
+
+
+def _ensure_model(client: MlflowClient, use_case: UseCase) -> None:
+    if not client.search_registered_models(f"name = '{use_case.name}'"):
+        client.create_registered_model(use_case.name, description=f"{use_case.title}. {use_case.description}")
+
+
+def _description(use_case: UseCase, best: Trial, cut: Windows) -> str:
+    parameters = ", ".join(f"{name} {value}" for name, value in best.parameters.items())
+    return (
+        f"Probability that {use_case.data.target.description}. {best.algorithm} ({parameters}), trained on "
+        f"{len(cut.train)} partitions, {cut.train[0]} to {cut.train[-1]}. Mean over {len(cut.folds)} validation blocks: "
+        f"{use_case.model.metric} {best.metrics[use_case.model.metric]:.4f}. Owner: {use_case.owner}."
+    )
+
+
+def _children(client: MlflowClient, experiment_id: str, run_id: str) -> list[Any]:
+    return list(client.search_runs([experiment_id], f"tags.mlflow.parentRunId = '{run_id}'"))

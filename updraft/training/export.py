@@ -1,0 +1,98 @@
+"""Fitted models as ONNX: one form for every family, loaded without pickles, scored alike in Spark, in tests and over HTTP."""
+
+from typing import Any
+
+import numpy as np
+import onnx
+import pandas as pd
+from onnx import TensorProto, compose, helper
+
+from updraft.core.errors import UpdraftError
+from updraft.training.families import Columns, Fitted, Probabilities, SparkModel
+
+OPSETS = {"": 17, "ai.onnx.ml": 3}
+PARITY = 1e-4
+
+
+def to_onnx(fitted: Fitted) -> onnx.ModelProto:
+    """The whole pipeline: an input of shape (rows,) for each feature column, and ``probability`` of shape (rows,).
+
+    MLflow's ONNX flavour feeds a DataFrame's columns one by one and flattens what comes out, so both have one dimension.
+    """
+    converted = _spark(fitted) if isinstance(fitted, SparkModel) else _sklearn(fitted)
+    inner = compose.add_prefix(converted, "inner_")
+    inner.graph.name = "pipeline"
+    probabilities = inner.graph.output[-1].name
+    nodes, inputs = [helper.make_node("Constant", [], ["axis_1"], value_ints=[1])], []
+    for column in fitted.columns.all:
+        given = next(i for i in inner.graph.input if i.name == f"inner_{column}")
+        kind = TensorProto.STRING if column in fitted.columns.categories else TensorProto.DOUBLE
+        inputs.append(helper.make_tensor_value_info(column, kind, ["rows"]))
+        wanted = given.type.tensor_type.elem_type
+        source = column
+        if wanted != kind:
+            source = f"{column}_cast"
+            nodes.append(helper.make_node("Cast", [column], [source], to=wanted))
+        nodes.append(helper.make_node("Unsqueeze", [source, "axis_1"], [given.name]))
+    nodes += inner.graph.node
+    nodes.append(helper.make_node("Constant", [], ["positive"], value_int=1))
+    nodes.append(helper.make_node("Gather", [probabilities, "positive"], ["probability"], axis=1))
+    output = helper.make_tensor_value_info("probability", TensorProto.FLOAT, ["rows"])
+    graph = helper.make_graph(nodes, "updraft", inputs, [output], initializer=inner.graph.initializer)
+    opsets = [helper.make_opsetid(domain, version) for domain, version in OPSETS.items()]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=converted.ir_version)
+    onnx.checker.check_model(model)
+    return model
+
+
+def score_onnx(model: onnx.ModelProto, rows: pd.DataFrame) -> Probabilities:
+    """Probabilities of shape (rows,) by ONNX Runtime."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    feed = {i.name: rows[i.name].to_numpy(object if "string" in i.type else float) for i in session.get_inputs()}
+    return np.asarray(session.run(["probability"], feed)[0], dtype=float)
+
+
+def check_parity(model: onnx.ModelProto, rows: pd.DataFrame, native: Probabilities) -> float:
+    """The largest difference between the exported and the native model on ``rows``. Converters have been silently wrong.
+
+    Raises:
+        UpdraftError: it exceeds ``PARITY``.
+    """
+    difference = float(np.max(np.abs(score_onnx(model, rows) - native)))
+    if not difference <= PARITY:
+        raise UpdraftError(
+            f"export: the ONNX model differs from the native one by {difference:.2g}, expected at most {PARITY:g}. "
+            "It was not registered. Use another algorithm, or report the converter's fault."
+        )
+    return difference
+
+
+def _spark(fitted: Fitted) -> onnx.ModelProto:
+    from onnxmltools import convert_sparkml
+    from onnxmltools.convert.common.data_types import FloatTensorType, StringTensorType
+    from pyspark.sql import SparkSession
+
+    types = _types(fitted.columns, StringTensorType, FloatTensorType)
+    spark = SparkSession.getActiveSession()
+    return convert_sparkml(fitted.model, "pipeline", types, spark_session=spark, target_opset=OPSETS[""])
+
+
+def _sklearn(fitted: Fitted) -> onnx.ModelProto:
+    from lightgbm import LGBMClassifier
+    from onnxmltools.convert.lightgbm.operator_converters.LightGbm import convert_lightgbm
+    from skl2onnx import convert_sklearn, update_registered_converter
+    from skl2onnx.common.data_types import DoubleTensorType, StringTensorType
+    from skl2onnx.common.shape_calculator import calculate_linear_classifier_output_shapes
+
+    options = {"nocl": [True, False], "zipmap": [True, False, "columns"]}
+    shapes = calculate_linear_classifier_output_shapes
+    update_registered_converter(LGBMClassifier, "LightGbmLGBMClassifier", shapes, convert_lightgbm, options=options)
+    types = _types(fitted.columns, StringTensorType, DoubleTensorType)
+    no_zipmap = {id(fitted.model): {"zipmap": False}}
+    return convert_sklearn(fitted.model, "pipeline", types, target_opset=OPSETS, options=no_zipmap)
+
+
+def _types(columns: Columns, category: Any, number: Any) -> list[tuple[str, Any]]:
+    return [(c, (category if c in columns.categories else number)([None, 1])) for c in columns.all]
