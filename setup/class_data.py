@@ -27,9 +27,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         job = [*command, str(ROOT / "setup/class_data_job.py"), folder]
         done = subprocess.run(job, cwd=folder, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    if done.returncode != 0 or not unfinished.exists():
+    if done.returncode != 0:
         tail = (done.stdout.strip().splitlines() or ["it printed nothing"])[-1]
         sys.exit(f"setup/class_data_job.py ended with exit code {done.returncode}: {tail}")
+    if not unfinished.exists():
+        sys.exit("this Java wrote no archive; it may lack its own, on which ours builds: java -Xshare:dump makes that")
     os.replace(unfinished, ARCHIVE)
 
 

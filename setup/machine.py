@@ -33,9 +33,7 @@ def java_version() -> str:
     java, where = (str(Path(home, "bin/java")), f"in JAVA_HOME ({home})") if home else ("java", "on PATH")
     advice = "install Java 17 or 21 (a JRE is enough) or set JAVA_HOME to one, and run make setup again."
     try:
-        done = subprocess.run(
-            [java, "-version"], check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
+        done = subprocess.run([java, "-version"], check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     except OSError:
         sys.exit(f"Spark needs Java 17 or 21, and there is no java {where}: {advice}")
     found = re.search(r'version "((\d+)[^"]*)"', done.stdout)

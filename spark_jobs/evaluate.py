@@ -57,9 +57,7 @@ def job(arguments: Arguments) -> EvaluateReport:
     client.log_dict(trained.run_id, document, "evidence.json")
     for name, metric in candidates[0].metrics.items():
         client.log_metric(trained.run_id, f"holdout_{name}", metric)
-    return EvaluateReport(
-        use_case=use_case.name, run_id=trained.run_id, experiment_id=trained.experiment_id, evidence=document
-    )
+    return EvaluateReport(use_case=use_case.name, run_id=trained.run_id, experiment_id=trained.experiment_id, evidence=document)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,9 @@ class AirflowApi:
         login = {"username": "admin", "password": local_secrets(home())["airflow_password"]}
         answer = self.client.post("/auth/token", json=login)
         if answer.status_code != 201:
-            raise UpdraftError(f"Airflow at {servers.airflow}: login refused ({answer.status_code}). Run `make down`, then try again.")
+            raise UpdraftError(
+                f"Airflow at {servers.airflow}: login refused ({answer.status_code}). Run `make down`, then try again."
+            )
         self.client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
     def call(self, method: str, path: str, **arguments: Any) -> Json:
@@ -54,7 +56,9 @@ class AirflowApi:
 
     def runs(self, dag_id: str, **query: Any) -> list[Json]:
         """The runs of a DAG, newest first."""
-        found: list[Json] = self.call("GET", f"/dags/{dag_id}/dagRuns", params={"order_by": "-id", "limit": 100, **query})["dag_runs"]
+        found: list[Json] = self.call("GET", f"/dags/{dag_id}/dagRuns", params={"order_by": "-id", "limit": 100, **query})[
+            "dag_runs"
+        ]
         return found
 
     def run(self, dag_id: str, run_id: str) -> Json:

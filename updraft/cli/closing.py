@@ -13,6 +13,8 @@ from updraft.core.use_case import UseCase
 
 
 class Step(BaseModel):
+    """One step of a demo: how it ended and how long it took."""
+
     model_config = ConfigDict(frozen=True)
 
     name: str
@@ -64,7 +66,7 @@ def models(use_case: UseCase) -> tuple[list[dict[str, Any]], dict[str, Any] | No
     champion = records.champion(client, use_case)
     listed = []
     for found in versions:
-        metrics = client.get_run(found.run_id).data.metrics
+        metrics = client.get_run(str(found.run_id)).data.metrics
         listed.append(
             {
                 "version": int(found.version),
@@ -79,6 +81,7 @@ def models(use_case: UseCase) -> tuple[list[dict[str, Any]], dict[str, Any] | No
 
 
 def drift_entry(report: DriftReport) -> dict[str, Any]:
+    """What a monitoring run has found, in the report's words."""
     return {
         "window": f"{report.first}..{report.last}",
         "detected": report.detected,
@@ -116,5 +119,3 @@ def show(closing: Closing, console: Console, places: dict[str, str]) -> None:
         console.print(f"{what}: {where}", soft_wrap=True, highlight=False)
     verdict = "[green]All steps ended well[/]" if closing.ok else f"[red]Failed:[/] {closing.error}"
     console.print(f"{verdict}, {closing.seconds:.0f} s.")
-
-

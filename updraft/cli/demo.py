@@ -161,7 +161,9 @@ class DemoRun:
         deadline = time.monotonic() + 120
         while not all(self.api.has_dag(self.dag(part)) for part in ("data", "training", "monitoring")):
             if time.monotonic() > deadline:
-                raise UpdraftError(f"the DAGs of {self.use_case.name} did not appear within 120 s. See the dag-processor's log.")
+                raise UpdraftError(
+                    f"the DAGs of {self.use_case.name} did not appear within 120 s. See the dag-processor's log."
+                )
             time.sleep(POLL_SECONDS)
 
     def _verdict(self, run_id: str) -> str:
@@ -194,5 +196,9 @@ def demo(name: str, console: Console) -> bool:
         closing = closing.model_copy(update={"steps": run.steps, "drift": run.drift, "seconds": seconds})
         report = Path(str(settings().path("demo", "report.json")))
         closing.write(report)
-    show(closing, console, {"Report": str(report), "Look around": "`make up` starts Airflow and MLflow on what the demo has left"})
+    show(
+        closing,
+        console,
+        {"Report": str(report), "Look around": "`make up` starts Airflow and MLflow on what the demo has left"},
+    )
     return closing.ok

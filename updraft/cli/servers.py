@@ -157,6 +157,7 @@ def environment(airflow: str, mlflow: str) -> dict[str, str]:
 
 
 def log_file(name: str) -> Path:
+    """Where a server writes what it has to say."""
     return home() / "logs" / f"{name}.log"
 
 
@@ -172,7 +173,12 @@ def _mlflow_command(address: str) -> list[str]:
 
 def _migrate(env: dict[str, str]) -> None:
     done = subprocess.run(
-        [str(BIN / "airflow"), "db", "migrate"], env=env, check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        [str(BIN / "airflow"), "db", "migrate"],
+        env=env,
+        check=False,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     )
     if done.returncode:
         raise UpdraftError(f"Airflow's database: migration failed.\n{_last(done.stdout)}")
@@ -220,7 +226,9 @@ def _wait(servers: Servers, name: str, ready: Callable[[Servers], bool]) -> None
     while time.monotonic() < deadline:
         for part, one in servers.processes.items():
             if not _process(*one):
-                raise UpdraftError(f"{part} has ended while starting. See {log_file(part)}:\n{_last(log_file(part).read_text())}")
+                raise UpdraftError(
+                    f"{part} has ended while starting. See {log_file(part)}:\n{_last(log_file(part).read_text())}"
+                )
         try:
             if ready(servers):
                 return

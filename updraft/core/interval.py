@@ -39,6 +39,7 @@ def given(text: str | None) -> bool:
 
 
 def parse_day(text: str, name: str) -> date:
+    """The day that ``text`` means; ``name`` is what an error calls it."""
     try:
         return date.fromisoformat(text)
     except ValueError:

@@ -1,6 +1,5 @@
 """What a Spark job tells the DAG: one small JSON file a job, written whole or not at all. Branches read these, never logs."""
 
-import os
 import uuid
 from datetime import date
 from typing import Literal, Self
@@ -28,7 +27,7 @@ class Report(BaseModel):
         if path.protocol in ("", "file"):
             part = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
             part.write_text(text)
-            os.replace(str(part), str(path))
+            part.replace(path)
         else:
             path.write_text(text)  # Object stores put a whole object or none.
 
@@ -46,10 +45,13 @@ class Report(BaseModel):
 
 
 def report_path(uri: str) -> UPath:
+    """Where a report lies: a relative ``uri`` is taken from ``UPDRAFT_ROOT``."""
     return UPath(uri) if "://" in uri or uri.startswith("/") else settings().path(uri)
 
 
 class IngestReport(Report):
+    """``files`` were found and hold ``rows``; ``missing_days`` have no file."""
+
     first: date
     last: date
     files: int = 0
@@ -70,6 +72,8 @@ class ExpectationOutcome(BaseModel):
 
 
 class ValidateReport(Report):
+    """``rows`` = ``clean`` + ``quarantined``; a row with several ``reasons`` counts for each."""
+
     rows: int = 0
     clean: int = 0
     quarantined: int = 0
@@ -78,6 +82,8 @@ class ValidateReport(Report):
 
 
 class FeaturesReport(Report):
+    """``version`` is the features table's, after the write."""
+
     rows: int = 0
     labelled: int = 0
     columns: list[str] = []
@@ -109,6 +115,8 @@ class EvaluateReport(Report):
 
 
 class GateReport(Report):
+    """The verdict on version ``challenger``, compared with version ``champion``, and its reasons."""
+
     promote: bool
     challenger: int
     champion: int | None
@@ -116,11 +124,15 @@ class GateReport(Report):
 
 
 class PromoteReport(Report):
+    """The version that now is champion, and the one that was."""
+
     champion: int
     previous: int | None
 
 
 class ScoreReport(Report):
+    """Which days were scored, by which version."""
+
     champion: int | None = None
     first: date | None = None
     last: date | None = None
@@ -128,6 +140,8 @@ class ScoreReport(Report):
 
 
 class ColumnDrift(BaseModel):
+    """One feature's population stability index against the reference."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     column: str

@@ -19,9 +19,7 @@ class Settings(BaseSettings):
     use_cases: Path = Field(REPO / "use_cases", description="Folder of the use cases, one folder each.")
     expectations: Path = Field(REPO / "expectations", description="Folder of the Great Expectations suites.")
     sources: dict[str, str] = Field({}, description="Use case to the folder or URI that replaces its data.input.")
-    spark_submit: str = Field(
-        str(REPO / "spark_jobs" / "spark-submit"), description="The spark-submit that tasks call."
-    )
+    spark_submit: str = Field(str(REPO / "spark_jobs" / "spark-submit"), description="The spark-submit that tasks call.")
     mlflow_tracking_uri: str | None = Field(None, validation_alias="MLFLOW_TRACKING_URI")
 
     def path(self, *parts: str) -> UPath:
@@ -38,4 +36,4 @@ class Settings(BaseSettings):
 @cache
 def settings() -> Settings:
     """The settings of this process."""
-    return Settings()  # type: ignore[call-arg]  # every field has a default or comes from the environment
+    return Settings()

@@ -18,6 +18,8 @@ Choices = Annotated[list[str | bool | int | float], Field(min_length=1)]
 
 
 class Strict(BaseModel):
+    """A section: unknown keys are mistakes, and nothing changes it later."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
 
@@ -71,17 +73,23 @@ class Data(Strict):
 
 
 class Bounds(Strict):
+    """A range of numbers to search, evenly or, with ``log``, evenly in orders of magnitude."""
+
     low: float
     high: float
     log: bool = False
 
 
 class Algorithm(Strict):
+    """An algorithm's hyperparameters: those that are fixed, and those that are searched."""
+
     fixed: dict[str, str | bool | int | float] = {}
     search: dict[str, Choices | Bounds] = {}
 
 
 class Search(Strict):
+    """How hyperparameters are searched."""
+
     method: Literal["grid", "random", "tpe"] = "random"
     trials: int = Field(4, ge=1, description="Trials of each algorithm that has something to search.")
     folds: int = Field(2, ge=1, description="Validation blocks, in time order, each as long as the holdout.")
@@ -118,11 +126,15 @@ class Drift(Strict):
 
 
 class Schedule(Strict):
+    """When partitions become due."""
+
     cron: str = Field("@daily", description="When a partition's interval ends, UTC.")
     start: date
 
 
 class Days(Strict):
+    """Days from start to end, both included."""
+
     start: date
     end: date
 

@@ -54,6 +54,7 @@ def features(spark: SparkSession, use_case: UseCase, clean: DataFrame) -> DataFr
 
 
 def lookup(spark: SparkSession, use_case: UseCase, name: str) -> DataFrame:
+    """A declared lookup in its declared types."""
     declared = use_case.data.lookups[name]
     file = settings().source(use_case.name, use_case.data.input) / declared.file
     if not file.exists():

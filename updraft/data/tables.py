@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
+from typing import Any
 
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import AnalysisException
@@ -18,10 +19,12 @@ LOCK_SECONDS = 1200
 
 
 def table_path(use_case: str, table: str) -> str:
+    """Where a table lies."""
     return str(settings().path("tables", use_case, table))
 
 
 def exists(spark: SparkSession, use_case: str, table: str) -> bool:
+    """Whether the table has ever been written."""
     from delta.tables import DeltaTable
 
     return DeltaTable.isDeltaTable(spark, table_path(use_case, table))
@@ -110,12 +113,12 @@ def writer_lock(spark: SparkSession, path: str) -> Iterator[None]:
         file.close()
 
 
-def _acquire(channel: object, path: str) -> object:
+def _acquire(channel: Any, path: str) -> Any:
     deadline = time.monotonic() + LOCK_SECONDS
     told = False
     while True:
         try:
-            lock = channel.tryLock()  # type: ignore[attr-defined]
+            lock = channel.tryLock()
         except Py4JJavaError as error:
             # The same JVM holds it: another thread of this job.
             if "OverlappingFileLockException" not in str(error):

@@ -6,6 +6,8 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Strict(BaseModel):
+    """A part of the evidence: nothing unknown in it, nothing changed later."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 

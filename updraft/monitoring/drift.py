@@ -37,9 +37,7 @@ def reference(frame: DataFrame, columns: list[str]) -> Reference:
 
 def shares(frame: DataFrame, bins: Reference) -> dict[str, dict[str, float]]:
     """The share of rows in each bin of each column, in one aggregation. Bins without rows are left out."""
-    binned = F.array(
-        *[F.struct(F.lit(name).alias("column"), _bin(name, how).alias("bin")) for name, how in bins.items()]
-    )
+    binned = F.array(*[F.struct(F.lit(name).alias("column"), _bin(name, how).alias("bin")) for name, how in bins.items()])
     counted = frame.select(F.explode(binned).alias("b")).groupBy("b.column", "b.bin").count().collect()
     rows = sum(row["count"] for row in counted) / max(len(bins), 1)
     found: dict[str, dict[str, float]] = {name: {} for name in bins}

@@ -38,6 +38,6 @@ def monitoring_dag(use_case: UseCase) -> DAG:
             skip_when_already_exists=True,
             doc_md="Starts the training DAG, once for each run of this one.",
         )
-        nothing = EmptyOperator(task_id="nothing_to_do", doc_md="The newest rows are like those that were learnt from.")
-        drift >> has_drifted() >> [retrain, nothing]
+        nothing_to_do = EmptyOperator(task_id="nothing_to_do", doc_md="The newest rows are like those that were learnt from.")
+        drift >> has_drifted() >> [retrain, nothing_to_do]
     return dag

@@ -8,8 +8,8 @@ then scored by whoever is champion.
 
 from datetime import UTC, datetime
 
-from airflow.sdk import DAG, Param, get_current_context, task
 from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.sdk import DAG, Param, get_current_context, task
 
 from updraft.core.use_case import UseCase
 from updraft.orchestration.common import dag_arguments
@@ -50,12 +50,12 @@ def training_dag(use_case: UseCase) -> DAG:
             return "promote" if verdict.get("promote") is True else "keep_champion"
 
         promote = SparkJob(job="promote", use_case=use_case, doc_md="Moves the alias *champion*.")
-        keep = EmptyOperator(task_id="keep_champion", doc_md="The gate has refused the challenger: nothing changes.")
+        keep_champion = EmptyOperator(task_id="keep_champion", doc_md="The gate has refused the challenger: nothing changes.")
         score = SparkJob(
             job="score",
             use_case=use_case,
             trigger_rule="none_failed_min_one_success",
             doc_md="The newest partitions, scored by the champion, into *predictions*.",
         )
-        search_and_fit >> evaluate >> gate >> follow_verdict() >> [promote, keep] >> score
+        search_and_fit >> evaluate >> gate >> follow_verdict() >> [promote, keep_champion] >> score
     return dag

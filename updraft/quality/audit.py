@@ -14,7 +14,7 @@ REASONS = "reasons"
 
 @dataclass(frozen=True)
 class Audit:
-    """``rows``: event_time, event_date, row_id, the typed columns, ``raw`` (the row as it came) and ``reasons`` (none: clean)."""
+    """``rows``: row_id, event_time, event_date, typed columns, ``raw`` (the row as it came), ``reasons`` (none: clean)."""
 
     rows: DataFrame
 

@@ -5,13 +5,13 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pyspark.sql import DataFrame
 
 from updraft.core.errors import UpdraftError
 from updraft.core.reports import ExpectationOutcome
 from updraft.core.settings import settings
-
 
 FAILING_ROWS = {"result_format": "COMPLETE", "return_unexpected_index_query": True}
 
@@ -44,37 +44,40 @@ def run_suites(use_case: str, frame: DataFrame) -> list[Checked]:
     """
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     import great_expectations as gx
+    from great_expectations.data_context.types.base import ProgressBarsConfig
 
     context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False}
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
     asset = context.data_sources.add_spark(use_case).add_dataframe_asset(use_case)
-    batch = asset.add_batch_definition_whole_dataframe(use_case).get_batch({"dataframe": frame})
+    batch: Any = asset.add_batch_definition_whole_dataframe(use_case).get_batch({"dataframe": frame})
     checked = []
     for file in suite_files(use_case):
         suite = read_suite(file)
         # All expectations share one pass when only yes or no is asked; what rows fail is asked of the failed ones alone.
         verdicts = batch.validate(suite, result_format="BOOLEAN_ONLY").results
-        failed = [one.expectation_config for one in verdicts if not one.success]
+        failed = [one.expectation_config.to_domain_obj() for one in verdicts if not one.success]
         checked += [_checked(file, one) for one in verdicts if one.success]
         if failed:
-            again = gx.ExpectationSuite(name=suite.name, expectations=[config.to_domain_obj() for config in failed])
+            again = gx.ExpectationSuite(name=suite.name, expectations=failed)
             checked += [_checked(file, one) for one in batch.validate(again, result_format=FAILING_ROWS).results]
     return checked
 
 
-def read_suite(file: Path) -> "gx.ExpectationSuite":  # type: ignore[name-defined]  # noqa: F821
+def read_suite(file: Path) -> Any:
+    """Read one suite, in Great Expectations' own JSON."""
     import great_expectations as gx
+    from great_expectations.exceptions.exceptions import GreatExpectationsError
 
     try:
         suite = gx.ExpectationSuite(**json.loads(file.read_text()))
-    except Exception as error:
+    except (ValueError, TypeError, LookupError, GreatExpectationsError) as error:
         raise UpdraftError(f"{file}: not a Great Expectations suite: {error}") from None
     if not suite.expectations:
         raise UpdraftError(f"{file}: found no expectation, expected at least one. Delete the file or fill it.")
     return suite
 
 
-def _checked(file: Path, result: "gx.ExpectationValidationResult") -> Checked:  # type: ignore[name-defined]  # noqa: F821
+def _checked(file: Path, result: Any) -> Checked:
     config = result.expectation_config
     column = config.kwargs.get("column") or config.kwargs.get("column_A")
     raised = [

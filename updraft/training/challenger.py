@@ -55,7 +55,7 @@ def make_challenger(
         mlflow.log_params({"algorithm": best.algorithm, **best.parameters, "threshold": best.threshold})
         mlflow.log_metrics({f"validation_{name}": value for name, value in best.metrics.items()})
         fitted = fit(best.algorithm, train, columns, best.parameters, use_case.model.search.seed)
-        version = _register(client, use_case, fitted, best, only(train, cut.folds[-1]), cut)
+        version = _register(client, run.info.run_id, use_case, fitted, best, only(train, cut.folds[-1]), cut)
         for name, document in artifacts.items():
             mlflow.log_dict(document, name)
         mlflow.log_text(use_case.features_sql, "features.sql")
@@ -89,7 +89,7 @@ def _record_trial(number: int, trial: Trial) -> None:
 
 
 def _register(
-    client: MlflowClient, use_case: UseCase, fitted: Fitted, best: Trial, sample: DataFrame, cut: Windows
+    client: MlflowClient, run_id: str, use_case: UseCase, fitted: Fitted, best: Trial, sample: DataFrame, cut: Windows
 ) -> int:
     """Log the model as ONNX, which loads without pickles, and register it."""
     exported = to_onnx(fitted)
@@ -110,7 +110,7 @@ def _register(
         use_case.name,
         source=info.model_uri,
         model_id=info.model_id,
-        run_id=mlflow.active_run().info.run_id,  # type: ignore[union-attr]
+        run_id=run_id,
         description=_description(use_case, best, cut),
         tags={
             "updraft.algorithm": best.algorithm,

@@ -76,7 +76,8 @@ def _spark(fitted: Fitted) -> onnx.ModelProto:
 
     types = _types(fitted.columns, StringTensorType, FloatTensorType)
     spark = SparkSession.getActiveSession()
-    return convert_sparkml(fitted.model, "pipeline", types, spark_session=spark, target_opset=OPSETS[""])
+    exported: onnx.ModelProto = convert_sparkml(fitted.model, "pipeline", types, spark_session=spark, target_opset=OPSETS[""])
+    return exported
 
 
 def _sklearn(fitted: Fitted) -> onnx.ModelProto:
@@ -91,7 +92,8 @@ def _sklearn(fitted: Fitted) -> onnx.ModelProto:
     update_registered_converter(LGBMClassifier, "LightGbmLGBMClassifier", shapes, convert_lightgbm, options=options)
     types = _types(fitted.columns, StringTensorType, DoubleTensorType)
     no_zipmap = {id(fitted.model): {"zipmap": False}}
-    return convert_sklearn(fitted.model, "pipeline", types, target_opset=OPSETS, options=no_zipmap)
+    exported: onnx.ModelProto = convert_sklearn(fitted.model, "pipeline", types, target_opset=OPSETS, options=no_zipmap)
+    return exported
 
 
 def _types(columns: Columns, category: Any, number: Any) -> list[tuple[str, Any]]:

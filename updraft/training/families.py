@@ -25,7 +25,7 @@ from updraft.core.schema import EVENT_DATE, LABEL, ROW_ID
 # LightGBM trains on one node: 4 M values take about 2 GiB with its copies. Above it, use a Spark ML family.
 LIGHTGBM_MAX_VALUES = 100_000_000
 Probabilities = npt.NDArray[np.float64]
-Parameters = dict[str, str | bool | int | float]
+Parameters = dict[str, Any]  # By name, as the algorithm knows them.
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,11 @@ class Columns:
 class Fitted(Protocol):
     """A fitted model. ``predict`` gives the probability of the positive class for each row of a frame, in its order."""
 
-    columns: Columns
-    model: Any
+    @property
+    def columns(self) -> Columns: ...
+
+    @property
+    def model(self) -> Any: ...
 
     def predict(self, rows: DataFrame) -> tuple[Probabilities, Probabilities]:
         """(labels, probabilities), both of shape (rows,)."""
@@ -58,16 +61,20 @@ class Fitted(Protocol):
 
 @dataclass(frozen=True)
 class SparkModel:
+    """A Spark ML pipeline."""
+
     columns: Columns
     model: PipelineModel
 
     def predict(self, rows: DataFrame) -> tuple[Probabilities, Probabilities]:
-        scored = self.model.transform(rows).select(LABEL, vector_to_array("probability")[1].alias("p")).toPandas()
+        scored = self.model.transform(rows).select(LABEL, vector_to_array(F.col("probability"))[1].alias("p")).toPandas()
         return scored[LABEL].to_numpy(float), scored["p"].to_numpy(float)
 
 
 @dataclass(frozen=True)
 class SklearnModel:
+    """A scikit-learn pipeline."""
+
     columns: Columns
     model: Any
 
@@ -84,22 +91,18 @@ def fit(algorithm: str, rows: DataFrame, columns: Columns, parameters: Parameter
     """
     classes = [row[LABEL] for row in rows.select(LABEL).distinct().collect()]
     if len(classes) < 2:
-        raise UpdraftError(
-            f"training: found labels {classes}, expected both classes. Widen model.window, or see target.sql."
-        )
+        raise UpdraftError(f"training: found labels {classes}, expected both classes. Widen model.window, or see target.sql.")
     return FAMILIES[algorithm](rows, columns, parameters, seed)
 
 
-def _logistic_regression(rows: DataFrame, columns: Columns, parameters: Parameters, seed: int) -> Fitted:
-    """Spark ML: medians for absent numbers, one-hot categories (one more for the unseen), standardised numbers."""
+def _logistic_regression(rows: DataFrame, columns: Columns, parameters: Parameters, _seed: int) -> Fitted:
+    """Spark ML, deterministic: medians for absent numbers, standardised; one-hot categories, one more for the unseen."""
     filled, indexed = [f"{c}__filled" for c in columns.numbers], [f"{c}__index" for c in columns.categories]
     hot = [f"{c}__hot" for c in columns.categories]
     try:
-        estimator = LogisticRegression(featuresCol="features", labelCol=LABEL, **parameters)  # type: ignore[arg-type]
+        estimator = LogisticRegression(featuresCol="features", labelCol=LABEL, **parameters)
     except TypeError as error:
-        raise UpdraftError(
-            f"model.algorithms.logistic_regression: {error}. Expected Spark's parameter names."
-        ) from None
+        raise UpdraftError(f"model.algorithms.logistic_regression: {error}. Expected Spark's parameter names.") from None
     stages: list[Any] = [
         Imputer(inputCols=columns.numbers, outputCols=filled, strategy="median"),
         VectorAssembler(inputCols=filled, outputCol="numbers__vector"),
@@ -126,9 +129,7 @@ def _lightgbm(rows: DataFrame, columns: Columns, parameters: Parameters, seed: i
             "on one node. Narrow model.window or use a Spark ML algorithm."
         )
     encoder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, dtype=np.float64)
-    prepare = ColumnTransformer(
-        [("categories", encoder, columns.categories), ("numbers", "passthrough", columns.numbers)]
-    )
+    prepare = ColumnTransformer([("categories", encoder, columns.categories), ("numbers", "passthrough", columns.numbers)])
     booster = LGBMClassifier(random_state=seed, deterministic=True, force_row_wise=True, verbose=-1, **parameters)
     pipeline = SklearnPipeline([("prepare", prepare), ("model", booster)])
     # Sorted, because the order of rows decides which of them a bagging draws.

@@ -18,7 +18,7 @@ Floats = npt.NDArray[np.float64]
 
 
 def binary_metrics(labels: Floats, probabilities: Floats, threshold: float) -> dict[str, float]:
-    """auc and log_loss of the probabilities; f1, accuracy, precision and recall of the decisions at ``threshold``.
+    """Auc and log_loss of the probabilities; f1, accuracy, precision and recall of the decisions at ``threshold``.
 
     Raises:
         UpdraftError: there are no rows, a single class, or probabilities that are not finite.
@@ -36,10 +36,9 @@ def binary_metrics(labels: Floats, probabilities: Floats, threshold: float) -> d
 
 
 def check(labels: Floats, probabilities: Floats) -> None:
+    """Refuse what no metric can be computed on, as ``binary_metrics`` says."""
     if len(labels) == 0 or len(np.unique(labels)) < 2:
-        raise UpdraftError(
-            f"evaluation: found {len(labels)} rows of classes {np.unique(labels)}, expected rows of both."
-        )
+        raise UpdraftError(f"evaluation: found {len(labels)} rows of classes {np.unique(labels)}, expected rows of both.")
     if not np.isfinite(probabilities).all():
         bad = int((~np.isfinite(probabilities)).sum())
         raise UpdraftError(f"evaluation: found {bad} predictions that are not finite, expected none.")

@@ -28,18 +28,14 @@ def connect(use_case: UseCase) -> MlflowClient:
     """
     uri = settings().mlflow_tracking_uri
     if not uri:
-        raise UpdraftError(
-            "MLFLOW_TRACKING_URI: not set, expected the tracking server's address. `make up` starts one."
-        )
+        raise UpdraftError("MLFLOW_TRACKING_URI: not set, expected the tracking server's address. `make up` starts one.")
     # A model from elsewhere may hold anything: none that needs pickles is loaded.
     os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
     mlflow.set_tracking_uri(uri)
     try:
         mlflow.set_experiment(use_case.name)
     except MlflowException as error:
-        raise UpdraftError(
-            f"MLflow at {uri}: no answer. Start it (`make up`), then clear this task.\n{error}"
-        ) from None
+        raise UpdraftError(f"MLflow at {uri}: no answer. Start it (`make up`), then clear this task.\n{error}") from None
     return MlflowClient()
 
 
@@ -86,6 +82,7 @@ def champion(client: MlflowClient, use_case: UseCase) -> Registered | None:
 
 
 def registered(client: MlflowClient, use_case: UseCase, version: int) -> Registered:
+    """A version by its number."""
     return Registered.of(client.get_model_version(use_case.name, str(version)))
 
 
@@ -111,4 +108,5 @@ def finished_run(client: MlflowClient, use_case: UseCase, key: str) -> str | Non
 
 
 def load_json(run_id: str, name: str) -> Any:
+    """A JSON document that a run keeps."""
     return mlflow.artifacts.load_dict(f"runs:/{run_id}/{name}")

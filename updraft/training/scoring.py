@@ -11,6 +11,7 @@ from updraft.training.metrics import Floats
 
 
 def model_uri(use_case: UseCase, version: int) -> str:
+    """How MLflow calls a registered version."""
     return f"models:/{use_case.name}/{version}"
 
 
@@ -25,7 +26,8 @@ def probability(frame: DataFrame, uri: str) -> Column:
     if missing := [name for name in wanted if name not in frame.columns]:
         raise UpdraftError(f"{uri}: expected the features {missing}, not found in the table. Has features.sql changed?")
     score = mlflow.pyfunc.spark_udf(frame.sparkSession, uri, result_type="double", env_manager="local")
-    return score(F.struct(*wanted))
+    scored: Column = score(F.struct(*wanted))
+    return scored
 
 
 def holdout_scores(holdout: DataFrame, uris: list[str]) -> tuple[Floats, list[Floats]]:

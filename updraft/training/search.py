@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import date
+from typing import Literal
 
 import numpy as np
 import optuna
@@ -11,11 +13,10 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from updraft.core.schema import EVENT_DATE
-from updraft.core.use_case import Algorithm, Bounds, Model, Search
+from updraft.core.use_case import Algorithm, Bounds, Choices, Model, Search
 from updraft.training.families import Columns, Parameters, fit, only
 from updraft.training.metrics import Floats, best_threshold, binary_metrics
 from updraft.training.windows import Windows
-
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 ATTEMPTS = 20  # Random samplers repeat themselves; a repeated trial would be paid for twice.
@@ -23,7 +24,7 @@ ATTEMPTS = 20  # Random samplers repeat themselves; a repeated trial would be pa
 
 @dataclass(frozen=True)
 class Trial:
-    """One algorithm with one set of parameters. ``metrics`` are means over the folds, ``threshold`` is chosen there too."""
+    """One algorithm with one set of parameters; ``metrics`` are means over the folds, where ``threshold`` is chosen too."""
 
     algorithm: str
     parameters: Parameters
@@ -33,9 +34,7 @@ class Trial:
     folds: list[dict[str, float]] = field(default_factory=list)
 
 
-def search(
-    frame: DataFrame, columns: Columns, windows: Windows, model: Model, on_trial: Callable[[int, Trial], None]
-) -> Trial:
+def search(frame: DataFrame, columns: Columns, windows: Windows, model: Model, on_trial: Callable[[int, Trial], None]) -> Trial:
     """Try every algorithm as ``model.search`` says and return the best trial by ``model.metric``.
 
     ``on_trial`` is called with the number and the outcome of each trial as it ends.
@@ -67,7 +66,7 @@ def _ask(study: optuna.Study, algorithm: Algorithm) -> tuple[optuna.Trial, Param
     return asked, suggested
 
 
-def _fold(frame: DataFrame, windows: Windows, block: list[object]) -> tuple[DataFrame, DataFrame]:
+def _fold(frame: DataFrame, windows: Windows, block: list[date]) -> tuple[DataFrame, DataFrame]:
     before = frame.where((F.col(EVENT_DATE) >= windows.train[0]) & (F.col(EVENT_DATE) < block[0]))
     return before, only(frame, block)
 
@@ -88,9 +87,7 @@ def _run(
 def _sampler(algorithm: Algorithm, search: Search) -> optuna.samplers.BaseSampler:
     if search.method == "grid":
         return optuna.samplers.GridSampler(_grid(algorithm), seed=search.seed)
-    return (optuna.samplers.RandomSampler if search.method == "random" else optuna.samplers.TPESampler)(
-        seed=search.seed
-    )
+    return (optuna.samplers.RandomSampler if search.method == "random" else optuna.samplers.TPESampler)(seed=search.seed)
 
 
 def _grid(algorithm: Algorithm) -> dict[str, list[str | bool | int | float]]:
@@ -108,12 +105,11 @@ def _number(algorithm: Algorithm, search: Search) -> int:
     return min(search.trials, int(np.prod([len(values) for values in _grid(algorithm).values()])))
 
 
-def _suggest(trial: optuna.Trial, name: str, values: object) -> str | bool | int | float:
+def _suggest(trial: optuna.Trial, name: str, values: Choices | Bounds) -> str | bool | int | float | None:
     if isinstance(values, Bounds):
         return trial.suggest_float(name, values.low, values.high, log=values.log)
-    choice: str | bool | int | float = trial.suggest_categorical(name, values)  # type: ignore[arg-type]
-    return choice
+    return trial.suggest_categorical(name, values)
 
 
-def _direction(metric: str) -> str:
+def _direction(metric: str) -> Literal["minimize", "maximize"]:
     return "minimize" if metric == "log_loss" else "maximize"

