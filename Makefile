@@ -2,7 +2,7 @@
 PYTHON ?= $(shell python3.11 --version >/dev/null 2>&1 && echo python3.11 || echo python3)
 bin := .venv/bin
 
-.PHONY: help setup demo test up down lint bench lock
+.PHONY: help setup demo test up down lint bench golden lock
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -31,6 +31,9 @@ lint: setup ## Check style, types and the layers' borders
 
 bench: setup ## Measure: make bench B=name runs bench/name.py
 	@$(if $(B),,$(error make bench needs a name, as in: make bench B=name))$(bin)/python bench/$(B).py
+
+golden: setup ## Write the reviewed structure of the DAGs anew, to be looked at and committed
+	@UPDRAFT_WRITE_GOLDEN=1 $(bin)/pytest -q tests/dags
 
 lock: setup ## Bring requirements.txt to pyproject.toml; versions that still fit stay
 	@UV_CUSTOM_COMPILE_COMMAND="make lock" $(bin)/uv pip compile --quiet pyproject.toml --extra dev --universal \

@@ -1,25 +1,38 @@
 """Bronze into clean and quarantine, by the rules of the use case and its Great Expectations suites."""
 
+from typing import TYPE_CHECKING
+
+from updraft.core.interval import Interval
 from updraft.core.job import Arguments, run_job
 from updraft.core.reports import ValidateReport
+from updraft.core.use_case import UseCase
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 
 def job(arguments: Arguments) -> ValidateReport:
-    use_case, interval = arguments.use_case, arguments.interval
+    interval = arguments.interval
+    from updraft.data.session import session
+
+    return validate(session(arguments.use_case), arguments.use_case, interval)
+
+
+def validate(spark: "SparkSession", use_case: UseCase, interval: Interval) -> ValidateReport:
+    """Write, audit, publish: nothing reaches clean or quarantine before every check has been made."""
     from updraft.data import tables
     from updraft.data.columns import typed
-    from updraft.data.session import session
     from updraft.quality.audit import apply_suites, check_share, structural_audit
     from updraft.quality.suites import run_suites
 
-    bronze = tables.read(session(use_case), use_case.name, "bronze", interval)
+    bronze = tables.read(spark, use_case.name, "bronze", interval)
     structural = structural_audit(typed(bronze, use_case), use_case)
     checked = run_suites(use_case.name, structural.clean)
     audit = apply_suites(structural, checked)
     check_share(audit, use_case.data.max_quarantine)
-    clean, quarantined = audit.clean.count(), audit.quarantine.count()
     tables.replace_interval(audit.quarantine, use_case.name, "quarantine", interval)
     tables.replace_interval(audit.clean, use_case.name, "clean", interval)
+    clean, quarantined = audit.clean.count(), audit.quarantine.count()
     return ValidateReport(
         use_case=use_case.name,
         rows=clean + quarantined,

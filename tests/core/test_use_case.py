@@ -1,0 +1,67 @@
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from updraft.core.errors import UpdraftError
+from updraft.core.settings import REPO, settings
+from updraft.core.use_case import load_use_case, use_case_names
+
+
+@pytest.fixture
+def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The flights in a folder of use cases of their own, to be spoilt."""
+    shutil.copytree(REPO / "use_cases", tmp_path / "use_cases")
+    monkeypatch.setenv("UPDRAFT_USE_CASES", str(tmp_path / "use_cases"))
+    settings.cache_clear()
+    yield tmp_path / "use_cases" / "flights" / "use_case.yaml"
+    settings.cache_clear()
+
+
+def test_every_use_case_of_the_repository_is_right() -> None:
+    names = use_case_names()
+    assert names
+    for name in names:
+        assert load_use_case(name).features_sql.strip()
+
+
+def spoil(file: Path, change: dict[str, Any]) -> str:
+    content = yaml.safe_load(file.read_text())
+    for section, values in change.items():
+        content[section] = {**content[section], **values} if isinstance(values, dict) else values
+    file.write_text(yaml.safe_dump(content))
+    with pytest.raises(UpdraftError) as refused:
+        load_use_case("flights")
+    return str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"modle": 1}, "Did you mean 'model'?"),
+        ({"gate": {"min_gian": 0.1}}, "gate.min_gian"),
+        ({"drift": {"windw": 7}}, "Did you mean 'window'?"),
+        ({"data": {"key": ["carier"]}}, "Did you mean 'carrier'?"),
+        ({"data": {"known_after": ["origin"]}}, "known only after"),
+        ({"data": {"files": "flights.csv"}}, "{day}"),
+        ({"data": {"max_quarantine": 1.5}}, "less than or equal to 1"),
+        ({"model": {"algorithms": {}}}, "algorithms"),
+        ({"model": {"algorithms": {"lightgmb": {}}}}, "lightgmb"),
+        ({"kind": "binari"}, "kind"),
+    ],
+)
+def test_a_mistake_is_named(copy: Path, change: dict[str, Any], says: str) -> None:
+    assert says in spoil(copy, change)
+
+
+def test_all_mistakes_are_listed_at_once(copy: Path) -> None:
+    text = spoil(copy, {"gate": {"rule": "best"}, "drift": {"psi": -1}, "owner": None})
+    assert all(place in text for place in ("gate.rule", "drift.psi", "owner"))
+
+
+def test_an_unknown_use_case_gets_a_suggestion() -> None:
+    with pytest.raises(UpdraftError, match="Did you mean 'flights'"):
+        load_use_case("fligths")

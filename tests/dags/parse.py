@@ -1,0 +1,80 @@
+"""Parses dags/ as the DAG processor does and prints what it found as JSON. Run in a process of its own."""
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from airflow.dag_processing.dagbag import DagBag
+from airflow.exceptions import AirflowException
+
+import updraft.core.use_case  # noqa: F401  # Airflow's own imports are not the files'.
+from updraft.core.settings import settings
+
+before = set(sys.modules)
+bag = DagBag(settings().use_cases.parent / "dags", collect_dags=False)
+seconds = {}
+for file in sorted((settings().use_cases.parent / "dags").glob("*.py")):
+    started = time.process_time()  # Not the wall's: a busy machine is not the file's fault.
+    bag.process_file(str(file), only_if_updated=False)
+    seconds[file.name] = time.process_time() - started
+
+
+def plain(value: Any) -> Any:
+    return value.total_seconds() if hasattr(value, "total_seconds") else value
+
+
+def task(found: Any) -> dict[str, Any]:
+    kinds = [kind.__name__ for kind in type(found).__mro__]
+    return {
+        "task_id": found.task_id,
+        "kinds": [kind for kind in kinds if kind.endswith("Operator") or kind == "SparkJob"],
+        "upstream": sorted(found.upstream_task_ids),
+        "trigger_rule": str(getattr(found.trigger_rule, "value", found.trigger_rule)),
+        "owner": found.owner,
+        "doc_md": found.doc_md,
+        "retries": found.retries,
+        "timeout": plain(found.execution_timeout),
+        "connection": getattr(found, "_conn_id", None),
+        "application": Path(found.application).name if hasattr(found, "application") else None,
+        "arguments": getattr(found, "application_args", None),
+        "outlets": [outlet.name for outlet in found.outlets],
+    }
+
+
+def dag(found: Any) -> dict[str, Any]:
+    schedule = found.schedule
+    assets = [asset.name for asset in schedule] if isinstance(schedule, list) else None
+    return {
+        "title": found.dag_display_name,
+        "description": found.description,
+        "doc_md": found.doc_md,
+        "tags": sorted(found.tags),
+        "schedule": {"assets": assets} if assets else type(schedule).__name__ if schedule is not None else None,
+        "cron": getattr(schedule, "expression", None),
+        "start": found.start_date.isoformat(),
+        "catchup": found.catchup,
+        "max_active_runs": found.max_active_runs,
+        "params": {name: found.params.get_param(name).schema for name in found.params},
+        "tasks": [task(one) for one in sorted(found.tasks, key=lambda one: one.task_id)],
+    }
+
+
+cycles = []
+for one in bag.dags.values():
+    try:
+        one.check_cycle()
+    except AirflowException as error:
+        cycles.append(f"{one.dag_id}: {error}")
+print(
+    json.dumps(
+        {
+            "errors": bag.import_errors,
+            "seconds": seconds,
+            "modules": sorted({name.split(".")[0] for name in set(sys.modules) - before}),
+            "cycles": cycles,
+            "dags": {dag_id: dag(found) for dag_id, found in bag.dags.items()},
+        }
+    )
+)

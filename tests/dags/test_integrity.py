@@ -1,0 +1,104 @@
+"""What a team runs on every commit: the DAGs are there, sound, quick to parse, and as they were reviewed."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from updraft.core.settings import REPO
+from updraft.core.use_case import use_case_names
+
+GOLDEN = REPO / "tests" / "golden"
+HEAVY = ("pyspark", "mlflow", "great_expectations", "pandas", "evidently", "optuna", "lightgbm", "onnx")
+PARSE_SECONDS = 0.5
+PARTS = ("data", "training", "monitoring")
+
+
+@pytest.fixture(scope="module")
+def parsed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The DAGs as a fresh process parses them, with its timings and imports."""
+    home = tmp_path_factory.mktemp("airflow")
+    env = {**os.environ, "AIRFLOW_HOME": str(home), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
+    env |= {"AIRFLOW__CORE__DAGS_FOLDER": str(REPO / "dags"), "AIRFLOW__CORE__PLUGINS_FOLDER": str(REPO / "plugins")}
+    script = Path(__file__).with_name("parse.py")
+    done = subprocess.run([sys.executable, str(script)], env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+@pytest.fixture(scope="module")
+def dags(parsed: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    assert parsed["dags"], "no DAG was found, so nothing was checked"
+    yield parsed["dags"]
+
+
+def test_every_use_case_has_its_dags_and_none_fails_to_import(parsed: dict[str, Any], dags: dict[str, Any]) -> None:
+    assert parsed["errors"] == {}
+    assert set(dags) == {f"{name}_{part}" for name in use_case_names() for part in PARTS}
+
+
+def test_parsing_is_quick_and_imports_nothing_heavy(parsed: dict[str, Any]) -> None:
+    assert len(parsed["seconds"]) == len(PARTS)
+    assert {file: s for file, s in parsed["seconds"].items() if s >= PARSE_SECONDS} == {}
+    assert [name for name in parsed["modules"] if name in HEAVY] == []
+
+
+def test_no_cycle_and_no_broken_task(parsed: dict[str, Any]) -> None:
+    assert parsed["cycles"] == []
+
+
+def test_every_task_has_owner_docs_retries_and_timeout(dags: dict[str, Any]) -> None:
+    tasks = [(dag_id, task) for dag_id, dag in dags.items() for task in dag["tasks"]]
+    assert tasks
+    bad = [
+        f"{dag_id}.{task['task_id']}"
+        for dag_id, task in tasks
+        if not task["owner"] or task["owner"] == "airflow" or not task["doc_md"] or not task["retries"] or not task["timeout"]
+    ]
+    assert bad == []
+
+
+def test_every_dag_has_tags_docs_and_a_limit(dags: dict[str, Any]) -> None:
+    for dag_id, dag in dags.items():
+        assert {"updraft", dag_id.rsplit("_", 1)[1]} <= set(dag["tags"]), dag_id
+        assert dag["doc_md"].strip(), dag_id
+        assert dag["description"], dag_id
+        assert dag["catchup"] is False, dag_id
+        assert dag["max_active_runs"] <= 4, dag_id
+
+
+def test_every_connection_that_is_named_exists(dags: dict[str, Any]) -> None:
+    from updraft.cli.servers import environment
+
+    named = {task["connection"] for dag in dags.values() for task in dag["tasks"] if task["connection"]}
+    assert named
+    known = {key.removeprefix("AIRFLOW_CONN_").lower() for key in environment("", "") if key.startswith("AIRFLOW_CONN_")}
+    assert named - known == set()
+
+
+def test_all_spark_work_is_spark_submit_on_one_connection(dags: dict[str, Any]) -> None:
+    jobs = {task["task_id"] for dag in dags.values() for task in dag["tasks"] if "SparkSubmitOperator" in task["kinds"]}
+    assert jobs == {path.stem for path in (REPO / "spark_jobs").glob("*.py")}
+
+
+@pytest.mark.parametrize("dag_id", [f"{name}_{part}" for name in use_case_names() for part in PARTS])
+def test_the_structure_is_as_reviewed(dags: dict[str, Any], dag_id: str) -> None:
+    """`make golden` writes the files anew; the change is then seen in the review."""
+    file = GOLDEN / f"{dag_id}.json"
+    now = json.dumps(dags[dag_id], indent=2, sort_keys=True) + "\n"
+    if os.environ.get("UPDRAFT_WRITE_GOLDEN"):
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(now)
+    assert file.exists(), f"{file} is missing: run `make golden` and commit it"
+    assert file.read_text() == now
+
+
+def test_no_golden_file_is_left_over() -> None:
+    expected = {f"{name}_{part}" for name in use_case_names() for part in PARTS}
+    assert {path.stem for path in GOLDEN.glob("*.json")} == expected
