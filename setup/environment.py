@@ -94,44 +94,57 @@ def made(step: str) -> "list[Path]":
     return sorted((ROOT / ".jars").glob("*.jar" if step == JARS else "*.jsa"))
 
 
-def main() -> None:
-    machine.check_python()
-    java = machine.java_version()
+def work(step: str, whole: bool) -> None:
+    if step == PACKAGES:
+        make_packages(whole)
+    elif step == JARS:
+        run(step, PYTHON, "setup/jars.py", tail=1)
+    else:
+        make_class_data()
+
+
+def bring_up_to_date(java: str, steps: "tuple[str, ...]") -> None:
+    """Does each step that is not finished or whose sources changed, and remembers it."""
     origin = stamp.digest(sys.version, str(ROOT), UV_VERSION)
 
     def ready(step: str) -> bool:
         return stamp.intact(step, made_from=made_from(step, java), origin=origin)
 
-    if all(ready(step) for step in STEPS):
+    if all(ready(step) for step in steps):
         return
     fcntl.flock(LOCK, fcntl.LOCK_EX)  # Until this process ends, however it ends.
     compiling = None
     try:
-        for step in STEPS:
-            if ready(step):
+        for step in steps:
+            if ready(step):  # Asked only now: the archive depends on what the other steps install.
                 continue
             print(f"{step} ... ", end="", flush=True)
             start = time.monotonic()
             whole = stamp.intact(step, origin=origin)
             stamp.begin(step)
-            if step == PACKAGES:
-                make_packages(whole)
-                compiling = compile_bytecode()
-            elif step == JARS:
-                run(step, PYTHON, "setup/jars.py", tail=1)
-            else:
-                make_class_data()
+            work(step, whole)
             stamp.finish(step, made(step), made_from=made_from(step, java), origin=origin)
             print(f"{time.monotonic() - start:.0f} s", flush=True)
+            if step == PACKAGES:
+                compiling = compile_bytecode()
         if compiling:
             compiling.wait()
+    finally:
+        if compiling:
+            compiling.kill()
+
+
+def main() -> None:
+    machine.check_python()
+    java = machine.java_version()
+    # Java 21 takes no archive for a class path that names a jar twice, as Spark's does: there it would be made in vain.
+    steps = STEPS if '"17' in java else STEPS[:2]
+    try:
+        bring_up_to_date(java, steps)
     except OSError as error:
         sys.exit(f"failed\nmake setup stopped: {error}. Put that right and run it again.")
     except KeyboardInterrupt:
         sys.exit("\nmake setup was interrupted; the next run goes on from there.")
-    finally:
-        if compiling:
-            compiling.kill()
 
 
 if __name__ == "__main__":

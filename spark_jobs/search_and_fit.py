@@ -15,7 +15,7 @@ def job(arguments: Arguments) -> SearchAndFitReport:
     from updraft.training.windows import windows
 
     spark = session(use_case)
-    version = tables.version(spark, use_case.name, "features")
+    version = tables.version(use_case.name, "features")
     frame = tables.read(spark, use_case.name, "features", version=version)
     if arguments.until:
         frame = frame.where(frame[EVENT_DATE] <= arguments.until)

@@ -30,8 +30,8 @@ def validate(spark: "SparkSession", use_case: UseCase, interval: Interval) -> Va
     checked = run_suites(use_case.name, structural.clean)
     audit = apply_suites(structural, checked)
     check_share(audit, use_case.data.max_quarantine)
-    tables.replace_interval(audit.quarantine, use_case.name, "quarantine", interval)
-    tables.replace_interval(audit.clean, use_case.name, "clean", interval)
+    tables.replace_days(audit.quarantine, use_case.name, "quarantine", interval.days)
+    tables.replace_days(audit.clean, use_case.name, "clean", interval.days)
     clean, quarantined = audit.clean.count(), audit.quarantine.count()
     return ValidateReport(
         use_case=use_case.name,

@@ -123,7 +123,7 @@ def test_a_backfill_writes_its_days_and_announces_nothing(api: AirflowApi, spark
 def test_a_run_without_days_is_refused_before_anything_starts(
     api: AirflowApi, spark: SparkSession, root: Path, conf: Json, says: str
 ) -> None:
-    before = tables.version(spark, "flights", "bronze")
+    before = tables.version("flights", "bronze")
     run_id = api.trigger(DAG, conf)
     runs = ended(api, DAG, 1, run_type="manual")
     run = next(run for run in runs if run["dag_run_id"] == run_id)
@@ -132,7 +132,7 @@ def test_a_run_without_days_is_refused_before_anything_starts(
     assert (ingest["state"], ingest["try_number"]) == ("failed", 1), "a mistake of the form is not retried"
     log = next((servers.home() / "airflow" / "logs").rglob(f"run_id={run_id}/task_id=ingest/*.log"))
     assert says in log.read_text()
-    assert tables.version(spark, "flights", "bronze") == before
+    assert tables.version("flights", "bronze") == before
 
 
 def test_a_day_that_is_no_day_is_refused_by_airflow_itself(api: AirflowApi) -> None:

@@ -45,6 +45,7 @@ def spoil(file: Path, change: dict[str, Any]) -> str:
         ({"gate": {"min_gian": 0.1}}, "gate.min_gian"),
         ({"drift": {"windw": 7}}, "Did you mean 'window'?"),
         ({"data": {"key": ["carier"]}}, "Did you mean 'carrier'?"),
+        ({"data": {"columns": {"label": "int"}}}, "Updraft's own columns"),
         ({"data": {"known_after": ["origin"]}}, "known only after"),
         ({"data": {"files": "flights.csv"}}, "{day}"),
         ({"data": {"max_quarantine": 1.5}}, "less than or equal to 1"),

@@ -70,7 +70,7 @@ def test_a_lookup_that_doubles_rows_is_refused(spark: SparkSession, flights: Use
     (tmp_path / "features.sql").write_text(
         "SELECT row_id, event_time, distance FROM clean LATERAL VIEW explode(array(1, 2)) AS twice"
     )
-    before = tables.version(spark, "flights", "features")
+    before = tables.version("flights", "features")
     with pytest.raises(UpdraftError, match="expected one each"):
         build_features(spark, flights.model_copy(update={"folder": tmp_path}), parse_interval("2013-01-15", None))
-    assert tables.version(spark, "flights", "features") == before
+    assert tables.version("flights", "features") == before

@@ -31,7 +31,7 @@ def test_a_day_without_a_file_and_a_file_without_rows_are_no_data(spark: SparkSe
     for text in (file.read_text().splitlines(keepends=True)[0], ""):
         file.write_text(text)
         assert ingest(spark, flights, DAY, raw_files(flights, DAY)).outcome == "no data"
-    assert not tables.exists(spark, "flights", "bronze")
+    assert not tables.exists("flights", "bronze")
 
 
 def test_other_columns_are_named_and_nothing_is_written(spark: SparkSession, flights: UseCase, root: Path) -> None:
@@ -39,7 +39,7 @@ def test_other_columns_are_named_and_nothing_is_written(spark: SparkSession, fli
     file.write_text(file.read_text().replace("tailnum", "tail_num", 1))
     with pytest.raises(UpdraftError, match=r"missing tailnum; not declared tail_num\. Did you mean 'tailnum'"):
         ingest(spark, flights, DAY, raw_files(flights, DAY))
-    assert not tables.exists(spark, "flights", "bronze")
+    assert not tables.exists("flights", "bronze")
 
 
 def test_a_range_and_single_days_give_the_same_tables(

@@ -9,10 +9,9 @@ from pyspark.sql import DataFrame, SparkSession
 
 from tests.conftest import run
 from updraft.core.errors import UpdraftError
-from updraft.core.interval import Interval
 from updraft.data import tables
 
-FIRST, SECOND = Interval(date(2013, 1, 1), date(2013, 1, 1)), Interval(date(2013, 1, 2), date(2013, 1, 2))
+FIRST, SECOND = [date(2013, 1, 1)], [date(2013, 1, 2)]
 
 
 def rows(spark: SparkSession, *values: tuple[datetime, int]) -> DataFrame:
@@ -23,26 +22,26 @@ def content(spark: SparkSession) -> list[tuple[date, int]]:
     return sorted((row["event_date"], row["value"]) for row in tables.read(spark, "t", "clean").collect())
 
 
-def test_writing_replaces_exactly_the_interval_and_may_be_repeated(spark: SparkSession, root: Path) -> None:
-    tables.replace_interval(rows(spark, (datetime(2013, 1, 1, 5), 1), (datetime(2013, 1, 1, 6), 2)), "t", "clean", FIRST)
-    tables.replace_interval(rows(spark, (datetime(2013, 1, 2), 3)), "t", "clean", SECOND)
+def test_writing_replaces_exactly_its_days_and_may_be_repeated(spark: SparkSession, root: Path) -> None:
+    tables.replace_days(rows(spark, (datetime(2013, 1, 1, 5), 1), (datetime(2013, 1, 1, 6), 2)), "t", "clean", FIRST)
+    tables.replace_days(rows(spark, (datetime(2013, 1, 2), 3)), "t", "clean", SECOND)
     for _ in range(2):
-        tables.replace_interval(rows(spark, (datetime(2013, 1, 1, 23, 59, 59), 9)), "t", "clean", FIRST)
+        tables.replace_days(rows(spark, (datetime(2013, 1, 1, 23, 59, 59), 9)), "t", "clean", FIRST)
         assert content(spark) == [(date(2013, 1, 1), 9), (date(2013, 1, 2), 3)]
 
 
-def test_rows_outside_the_interval_are_not_written(spark: SparkSession, root: Path) -> None:
-    tables.replace_interval(rows(spark, (datetime(2013, 1, 1), 1)), "t", "clean", FIRST)
+def test_rows_of_other_days_are_not_written(spark: SparkSession, root: Path) -> None:
+    tables.replace_days(rows(spark, (datetime(2013, 1, 1), 1)), "t", "clean", FIRST)
     with pytest.raises(Exception, match="DELTA_REPLACE_WHERE_MISMATCH"):
-        tables.replace_interval(rows(spark, (datetime(2013, 1, 2), 2)), "t", "clean", FIRST)
+        tables.replace_days(rows(spark, (datetime(2013, 1, 2), 2)), "t", "clean", FIRST)
     assert content(spark) == [(date(2013, 1, 1), 1)]
 
 
 def test_other_columns_are_refused_with_the_next_step(spark: SparkSession, root: Path) -> None:
-    tables.replace_interval(rows(spark, (datetime(2013, 1, 1), 1)), "t", "clean", FIRST)
+    tables.replace_days(rows(spark, (datetime(2013, 1, 1), 1)), "t", "clean", FIRST)
     other = rows(spark, (datetime(2013, 1, 1), 1)).withColumnRenamed("value", "valve")
     with pytest.raises(UpdraftError, match="columns differ"):
-        tables.replace_interval(other, "t", "clean", FIRST)
+        tables.replace_days(other, "t", "clean", FIRST)
 
 
 def test_a_table_that_does_not_exist_is_named(spark: SparkSession, root: Path) -> None:
@@ -71,13 +70,13 @@ def test_the_lock_keeps_another_process_out_until_it_dies(
         assert holder.stdout.readline().strip() == "held"
         monkeypatch.setattr(tables, "LOCK_SECONDS", 1)
         with pytest.raises(UpdraftError, match="another writer has held"):
-            tables.replace_interval(rows(spark, (datetime(2013, 1, 1), 1)), "t", "clean", FIRST)
-        assert not tables.exists(spark, "t", "clean")
+            tables.replace_days(rows(spark, (datetime(2013, 1, 1), 1)), "t", "clean", FIRST)
+        assert not tables.exists("t", "clean")
     finally:
         holder.kill()
         holder.wait()
     monkeypatch.setattr(tables, "LOCK_SECONDS", 30)
-    tables.replace_interval(rows(spark, (datetime(2013, 1, 1), 1)), "t", "clean", FIRST)
+    tables.replace_days(rows(spark, (datetime(2013, 1, 1), 1)), "t", "clean", FIRST)
     assert content(spark) == [(date(2013, 1, 1), 1)]
 
 

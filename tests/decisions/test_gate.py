@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from updraft.core.use_case import Gate
-from updraft.decisions.gate import decide
+from updraft.decisions.gate import Verdict
+from updraft.decisions.gate import decide as judge
 
 POLICY = Gate(metric="auc", rule="better", margin=0.0, confidence=0.95, floors={"auc": 0.6}, min_rows=1000)
 EVIDENCE: dict[str, Any] = {
@@ -40,6 +41,14 @@ def changed(path: str, value: Any) -> dict[str, Any]:
     return evidence
 
 
+def decide(document: Any, policy: Gate) -> Verdict:
+    return judge(document, policy, challenger=2)
+
+
+def test_evidence_about_another_version_is_refused() -> None:
+    assert judge(EVIDENCE, POLICY, challenger=3).reasons == ["the evidence is about version 2, not 3"]
+
+
 def test_a_better_challenger_is_promoted_with_the_figures() -> None:
     verdict = decide(EVIDENCE, POLICY)
     assert verdict.promote
@@ -60,7 +69,7 @@ BROKEN = [
     ("holdout.first", "2013-01-31", "the champion has learnt from rows until 2013-01-31"),
     ("holdout", None, "not whole: holdout"),
     ("challenger", None, "not whole: challenger"),
-    ("challenger.version", 1, "the same version"),
+    ("champion.version", 2, "the same version"),
     ("challenger.description", "  ", "no description"),
     ("challenger.metrics", {}, "auc is nan"),
     ("challenger.metrics", {"auc": NAN}, "auc is nan"),
@@ -75,7 +84,12 @@ BROKEN = [
     ("gain.lower", 0.0, "not surely above"),
     ("gain.lower", -0.01, "not surely above"),
     ("gain.lower", NAN, "does not lie in its interval"),
-    ("gain.value", NAN, "does not lie in its interval"),
+    ("gain.value", NAN, "not the difference"),
+    ("gain.value", 0.015, "not the difference"),
+    ("gain.upper", float("inf"), "does not lie in its interval"),
+    ("champion.metrics", {}, "no auc between 0 and 1"),
+    ("challenger.metrics", {"auc": 1.7}, "no auc between 0 and 1"),
+    ("holdout.last", "2013-02-27", "before it starts"),
     ("gain.value", "much", "not whole: gain.value"),
     ("gain.upper", 0.015, "does not lie in its interval"),
     ("surprise", 1, "not whole: surprise"),
@@ -102,5 +116,6 @@ def test_not_worse_bears_a_loss_within_the_margin(lower: float, promoted: bool) 
 
 def test_equal_models_pass_only_as_not_worse() -> None:
     equal = changed("gain", {"metric": "auc", "value": 0.0, "lower": 0.0, "upper": 0.0, "confidence": 0.95})
+    equal["champion"]["metrics"]["auc"] = equal["challenger"]["metrics"]["auc"]
     assert not decide(equal, POLICY).promote
     assert decide(equal, POLICY.model_copy(update={"rule": "not_worse"})).promote

@@ -56,12 +56,12 @@ def test_a_partition_with_too_many_bad_rows_is_refused_and_clean_stays(
 ) -> None:
     file = lay(root, "2013-01-01", "2013-01-01") / "flights_2013-01-01.csv"
     run_data(spark, flights, "2013-01-01", "2013-01-01")
-    before = tables.version(spark, "flights", "clean")
+    before = tables.version("flights", "clean")
     for line in range(1, 200):
         spoil(file, line, {"origin": "XXX"})
     with pytest.raises(UpdraftError, match=r"2013-01-01 \(24%\).*at most 10%"):
         run_data(spark, flights, "2013-01-01", "2013-01-01")
-    assert tables.version(spark, "flights", "clean") == before
+    assert tables.version("flights", "clean") == before
 
 
 def test_no_suite_an_empty_suite_and_a_suite_for_other_columns_are_mistakes(

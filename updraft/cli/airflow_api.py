@@ -27,7 +27,10 @@ class AirflowApi:
         self.client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
     def call(self, method: str, path: str, **arguments: Any) -> Json:
-        answer = self.client.request(method, f"/api/v2{path}", **arguments)
+        try:
+            answer = self.client.request(method, f"/api/v2{path}", **arguments)
+        except httpx.HTTPError as error:
+            raise UpdraftError(f"Airflow does not answer {method} {path}: {error!r}. See {home() / 'logs'}.") from None
         if answer.is_error:
             raise UpdraftError(f"Airflow refused {method} {path} ({answer.status_code}): {answer.text[:500]}")
         content: Json = answer.json() if answer.content else {}

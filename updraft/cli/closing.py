@@ -73,7 +73,7 @@ def models(use_case: UseCase) -> tuple[list[dict[str, Any]], dict[str, Any] | No
                 "algorithm": found.tags.get("updraft.algorithm"),
                 "metrics": {k.removeprefix("holdout_"): v for k, v in metrics.items() if k.startswith("holdout_")},
                 "verdict": found.tags.get("updraft.verdict", "none"),
-                "reasons": [reason for reason in found.tags.get("updraft.reasons", "").split("; ") if reason],
+                "reasons": found.tags.get("updraft.reasons", "").splitlines(),
             }
         )
     now = next((one for one in listed if champion and one["version"] == champion.version), None)

@@ -14,7 +14,7 @@ from updraft.cli.airflow_api import ENDED, AirflowApi, Json
 from updraft.cli.closing import Closing, Step, drift_entry, models, show, table_rows
 from updraft.cli.sample import lay_sample
 from updraft.core.errors import UpdraftError
-from updraft.core.reports import DriftReport, GateReport
+from updraft.core.reports import DriftReport, GateReport, PromoteReport
 from updraft.core.settings import settings
 from updraft.core.use_case import Demo, UseCase, load_use_case
 from updraft.orchestration.spark_job import report_uri
@@ -93,6 +93,8 @@ class DemoRun:
             run_id = self._await_run(self.dag("monitoring"), lambda run: run["dag_run_id"] not in seen)
             self._wait(self.dag("monitoring"), run_id, say)
             found = DriftReport.read(report_uri(self.dag("monitoring"), run_id, "drift"))
+            if found.outcome != "done":
+                raise UpdraftError(f"{self.dag('monitoring')} {run_id}: ended with {found.outcome!r}, expected a comparison.")
             self.drift.append(drift_entry(found))
             drifted = [column.column for column in found.columns if column.drifted]
             say(f"{len(drifted)} of {len(found.columns)} columns have drifted")
@@ -168,7 +170,11 @@ class DemoRun:
 
     def _verdict(self, run_id: str) -> str:
         verdict = GateReport.read(report_uri(self.dag("training"), run_id, "gate"))
-        return f"version {verdict.challenger} {'promoted' if verdict.promote else 'refused'}: {'; '.join(verdict.reasons)}"
+        reasons = "; ".join(verdict.reasons)
+        if not verdict.promote:
+            return f"version {verdict.challenger} refused: {reasons}"
+        promoted = PromoteReport.read(report_uri(self.dag("training"), run_id, "promote"))
+        return f"version {promoted.champion} promoted: {reasons}"
 
 
 def demo(name: str, console: Console) -> bool:
@@ -184,7 +190,7 @@ def demo(name: str, console: Console) -> bool:
         with run.step("Counting rows and models") as say:
             listed, champion = models(use_case)
             closing = closing.model_copy(
-                update={"ok": True, "tables": table_rows(use_case), "models": listed, "champion": champion}
+                update={"ok": champion is not None, "tables": table_rows(use_case), "models": listed, "champion": champion}
             )
             say("done")
     except UpdraftError as error:

@@ -21,4 +21,4 @@ def lay_sample(name: str, out: Path | None, first: date | None, last: date | Non
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     lay: Callable[[Path, date | None, date | None], int] = module.lay
-    return lay(out or Path(str(settings().path(use_case.data.input))), first, last)
+    return lay(out or Path(str(settings().source(name, use_case.data.input))), first, last)

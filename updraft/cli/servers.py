@@ -110,7 +110,10 @@ def stop() -> list[str]:
 
 def environment(airflow: str, mlflow: str) -> dict[str, str]:
     """The environment of the servers and of all that they start. It carries the secrets, so it is printed nowhere."""
-    folder, secret = home(), local_secrets(home())
+    folder = home()
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)  # Databases and logs in it are nobody else's business.
+    secret = local_secrets(folder)
     write_private(folder / "airflow_passwords.json", json.dumps({"admin": secret["airflow_password"]}))
     write_private(
         folder / "mlflow_auth.ini",
@@ -129,7 +132,7 @@ def environment(airflow: str, mlflow: str) -> dict[str, str]:
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(REPO / "plugins"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
-        "AIRFLOW__CORE__PARALLELISM": str(max(2, os.cpu_count() or 2)),
+        "AIRFLOW__CORE__PARALLELISM": str((os.cpu_count() or 1) + 1),
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(folder / "airflow_passwords.json"),
         "AIRFLOW__CORE__FERNET_KEY": secret["fernet_key"],

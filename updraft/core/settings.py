@@ -30,7 +30,9 @@ class Settings(BaseSettings):
     def source(self, use_case: str, declared: str) -> UPath:
         """The folder in which the raw rows of ``use_case`` lie: the override from the settings, else the declared one."""
         override = self.sources.get(use_case) or self.sources.get(use_case.upper())
-        return UPath(override) if override else self.path(declared)
+        if override or "://" in declared:
+            return UPath(override or declared)
+        return self.path(declared)
 
 
 @cache

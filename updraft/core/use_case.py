@@ -12,6 +12,7 @@ from updraft.core.errors import UpdraftError
 from updraft.core.settings import settings
 
 ColumnType = Literal["string", "int", "bigint", "double", "boolean", "date", "timestamp"]
+RESERVED = {"row_id", "event_time", "event_date", "label", "raw", "reasons", "corrupt_record", "source_file"}
 Share = Annotated[float, Field(ge=0, le=1)]
 # What a search may range over: the values of a list, or the numbers between two bounds.
 Choices = Annotated[list[str | bool | int | float], Field(min_length=1)]
@@ -63,6 +64,8 @@ class Data(Strict):
     def _names_exist(self) -> "Data":
         if "{day}" not in self.files:
             raise ValueError(f"files: found {self.files!r}, expected a name with {{day}} in it")
+        if reserved := {name.lower() for name in self.columns} & RESERVED:
+            raise ValueError(f"columns: {sorted(reserved)} are names of Updraft's own columns; name them otherwise")
         for field in ("key", "known_after"):
             for name in getattr(self, field):
                 if name not in self.columns:

@@ -27,13 +27,13 @@ def build_features(spark: SparkSession, use_case: UseCase, interval: Interval) -
             f"{use_case.folder / 'features.sql'}: found {counts['rows']} rows for {expected} clean rows, expected one each. "
             "A lookup probably has several rows for one key, or an inner join drops rows."
         )
-    tables.replace_interval(frame, use_case.name, "features", interval)
+    tables.replace_days(frame, use_case.name, "features", interval.days)
     return FeaturesReport(
         use_case=use_case.name,
         rows=counts["rows"],
         labelled=counts["labelled"],
         columns=feature_names(frame.columns),
-        version=tables.version(spark, use_case.name, "features"),
+        version=tables.version(use_case.name, "features"),
     )
 
 

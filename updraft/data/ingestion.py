@@ -21,7 +21,7 @@ SOURCE = "source_file"
 
 
 def ingest(spark: SparkSession, use_case: UseCase, interval: Interval, files: dict[date, UPath]) -> IngestReport:
-    """Replace the interval's rows of bronze by those of its raw files, given by their day.
+    """Replace, in bronze, the rows of the days that have raw ones. ``files`` are given by their day.
 
     Bronze holds the raw columns as text, ``corrupt_record`` (the whole line, where it does not have the columns),
     ``source_file``, ``event_time`` (the start of the partition where it cannot be read or lies outside) and ``event_date``.
@@ -36,11 +36,12 @@ def ingest(spark: SparkSession, use_case: UseCase, interval: Interval, files: di
     for file in files.values():
         check_header(file, list(use_case.data.columns))
     raw = bronze(read_raw(spark, use_case, list(files.values())), use_case).cache()
-    rows = raw.count()
-    if rows == 0:
+    rows = {row["day"]: row["count"] for row in raw.groupBy(F.to_date("event_time").alias("day")).count().collect()}
+    if not rows:
         return report.model_copy(update={"outcome": "no data"})
-    tables.replace_interval(raw, use_case.name, "bronze", interval)
-    return report.model_copy(update={"rows": rows})
+    # A day without rows is left as it is, in a range as in a run of its own.
+    tables.replace_days(raw, use_case.name, "bronze", sorted(rows))
+    return report.model_copy(update={"rows": sum(rows.values())})
 
 
 def raw_files(use_case: UseCase, interval: Interval) -> dict[date, UPath]:

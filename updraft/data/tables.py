@@ -23,20 +23,20 @@ def table_path(use_case: str, table: str) -> str:
     return str(settings().path("tables", use_case, table))
 
 
-def exists(spark: SparkSession, use_case: str, table: str) -> bool:
+def exists(use_case: str, table: str) -> bool:
     """Whether the table has ever been written."""
-    from delta.tables import DeltaTable
-
-    return DeltaTable.isDeltaTable(spark, table_path(use_case, table))
+    return bool(_commits(use_case, table))
 
 
-def version(spark: SparkSession, use_case: str, table: str) -> int:
-    """The newest version of the table."""
-    from delta.tables import DeltaTable
+def version(use_case: str, table: str) -> int:
+    """The newest version of the table: the number of its last commit."""
+    return max(_commits(use_case, table))
 
-    row = DeltaTable.forPath(spark, table_path(use_case, table)).history(1).select("version").first()
-    assert row is not None
-    return int(row["version"])
+
+def _commits(use_case: str, table: str) -> list[int]:
+    # The names in Delta's log are its protocol; asking Spark for its history takes a job and a second.
+    log = settings().path("tables", use_case, table, "_delta_log")
+    return [int(file.stem) for file in log.glob("*.json") if file.stem.isdigit()] if log.exists() else []
 
 
 def read(
@@ -53,7 +53,7 @@ def read(
         UpdraftError: there is no such table yet.
     """
     path = table_path(use_case, table)
-    if not exists(spark, use_case, table):
+    if not exists(use_case, table):
         raise UpdraftError(f"table {path}: not found. Run {use_case}_data first, for at least one partition with rows.")
     reader = spark.read.format("delta")
     if version is not None:
@@ -67,19 +67,20 @@ def partitions(frame: DataFrame) -> list[date]:
     return [row["event_date"] for row in frame.select("event_date").distinct().orderBy("event_date").collect()]
 
 
-def replace_interval(frame: DataFrame, use_case: str, table: str, interval: Interval) -> None:
-    """Replace exactly the interval's rows of the table by ``frame``, whose rows all lie in it, as one Delta commit.
+def replace_days(frame: DataFrame, use_case: str, table: str, days: list[date]) -> None:
+    """Replace exactly the rows of these days by ``frame``, whose rows all lie in them, as one Delta commit.
 
     Raises:
         UpdraftError: the table has other columns, or another writer has held the table for too long.
     """
     path = table_path(use_case, table)
+    listed = ", ".join(f"DATE'{day}'" for day in days)
     # One file a day, whether a day comes alone or in a range.
     rows = frame.withColumn("event_date", F.to_date("event_time")).repartition("event_date")
     writer = rows.write.format("delta").mode("overwrite").partitionBy("event_date")
     with writer_lock(frame.sparkSession, path):
         try:
-            writer.option("replaceWhere", interval.predicate()).save(path)
+            writer.option("replaceWhere", f"event_date IN ({listed})").save(path)
         except AnalysisException as error:
             if "schema" not in str(error).lower():
                 raise

@@ -7,7 +7,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from updraft.core.use_case import Gate
-from updraft.decisions.evidence import Candidate, Evidence
+from updraft.decisions.evidence import Candidate, Evidence, Gain
+
+TOLERANCE = 1e-6  # Between a gain and the difference of the metrics that it is the gain of.
 
 
 @dataclass(frozen=True)
@@ -18,8 +20,8 @@ class Verdict:
     reasons: list[str]
 
 
-def decide(document: dict[str, Any] | None, policy: Gate) -> Verdict:
-    """Judge a challenger by its evidence. Only evidence that exists, is whole and passes every check promotes."""
+def decide(document: dict[str, Any] | None, policy: Gate, challenger: int) -> Verdict:
+    """Judge version ``challenger`` by its evidence. Only evidence that exists, is whole and passes every check promotes."""
     if not document:
         return Verdict(False, ["there is no evidence"])
     try:
@@ -27,6 +29,8 @@ def decide(document: dict[str, Any] | None, policy: Gate) -> Verdict:
     except ValidationError as error:
         places = ", ".join(".".join(map(str, e["loc"])) for e in error.errors())
         return Verdict(False, [f"the evidence is not whole: {places}"])
+    if evidence.challenger.version != challenger:
+        return Verdict(False, [f"the evidence is about version {evidence.challenger.version}, not {challenger}"])
     against = [*_holdout(evidence, policy), *_candidates(evidence, policy), *_gain(evidence, policy)]
     if against:
         return Verdict(False, against)
@@ -44,6 +48,8 @@ def _holdout(evidence: Evidence, policy: Gate) -> list[str]:
     against = []
     if holdout.rows < policy.min_rows:
         against.append(f"the holdout has {holdout.rows} rows, fewer than {policy.min_rows}")
+    if holdout.last < holdout.first:
+        against.append(f"the holdout ends on {holdout.last}, before it starts on {holdout.first}")
     if not 0 < holdout.positives < holdout.rows:
         against.append("the holdout holds a single class")
     for role, model in (("challenger", evidence.challenger), ("champion", evidence.champion)):
@@ -68,6 +74,8 @@ def _candidates(evidence: Evidence, policy: Gate) -> list[str]:
     for model in (challenger, champion):
         if model and (bad := _not_finite(model)):
             against.append(f"version {model.version} has metrics that are no numbers: {bad}")
+        if model and not 0 <= model.metrics.get(policy.metric, math.nan) <= 1:
+            against.append(f"version {model.version} has no {policy.metric} between 0 and 1")
     return against
 
 
@@ -77,10 +85,8 @@ def _gain(evidence: Evidence, policy: Gate) -> list[str]:
         return []
     if champion is None or gain is None:
         return ["of the champion and the gain over it, only one is there"]
-    if gain.metric != policy.metric or gain.confidence != policy.confidence:
-        return [f"the gain is in {gain.metric} at {gain.confidence:g}, not in {policy.metric} at {policy.confidence:g}"]
-    if not gain.lower <= gain.value <= gain.upper:
-        return [f"the gain {gain.value} does not lie in its interval [{gain.lower}, {gain.upper}]"]
+    if wrong := _inconsistent(evidence.challenger, champion, gain, policy):
+        return [wrong]
     least = policy.margin if policy.rule == "better" else -policy.margin
     if gain.lower > least or (policy.rule == "not_worse" and gain.lower >= least):
         return []
@@ -90,6 +96,18 @@ def _gain(evidence: Evidence, policy: Gate) -> list[str]:
     ]
 
 
+def _inconsistent(challenger: Candidate, champion: Candidate, gain: Gain, policy: Gate) -> str | None:
+    """Why the gain is not one that the policy asks for, computed from these two models."""
+    if gain.metric != policy.metric or gain.confidence != policy.confidence:
+        return f"the gain is in {gain.metric} at {gain.confidence:g}, not in {policy.metric} at {policy.confidence:g}"
+    difference = challenger.metrics.get(policy.metric, math.nan) - champion.metrics.get(policy.metric, math.nan)
+    if not abs(gain.value - difference) <= TOLERANCE:
+        return f"the gain {gain.value} is not the difference of the two models' {policy.metric}, {difference:.6f}"
+    if not -1 <= gain.lower <= gain.value <= gain.upper <= 1:
+        return f"the gain {gain.value} does not lie in its interval [{gain.lower}, {gain.upper}]"
+    return None
+
+
 def _not_finite(model: Candidate) -> list[str]:
     return [name for name, value in model.metrics.items() if not math.isfinite(value)]
 
@@ -97,7 +115,7 @@ def _not_finite(model: Candidate) -> list[str]:
 def _shown(evidence: Evidence, policy: Gate) -> str:
     value = evidence.challenger.metrics[next(iter(policy.floors))]
     if evidence.gain is None or evidence.champion is None:
-        return f"first model of the use case; {next(iter(policy.floors))} {value:.4f} reaches its floor"
+        return f"first model of the use case, and its {next(iter(policy.floors))} of {value:.4f} reaches the floor"
     gain = evidence.gain
     return (
         f"gain in {gain.metric} over version {evidence.champion.version}: {gain.value:+.4f} "

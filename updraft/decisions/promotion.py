@@ -11,7 +11,7 @@ def note_verdict(client: MlflowClient, use_case: UseCase, verdict: GateReport) -
     """Write the gate's verdict on the challenger's version, where people who open MLflow look for it."""
     word = "promoted" if verdict.promote else "refused"
     client.set_model_version_tag(use_case.name, str(verdict.challenger), "updraft.verdict", word)
-    client.set_model_version_tag(use_case.name, str(verdict.challenger), "updraft.reasons", "; ".join(verdict.reasons))
+    client.set_model_version_tag(use_case.name, str(verdict.challenger), "updraft.reasons", "\n".join(verdict.reasons))
 
 
 def promote(client: MlflowClient, use_case: UseCase, verdict: GateReport) -> PromoteReport:

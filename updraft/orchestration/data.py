@@ -42,7 +42,7 @@ def data_dag(use_case: UseCase) -> DAG:
         @task(outlets=[features_asset(use_case)], doc_md="Tells monitoring of new features; backfills tell nothing.")
         def announce() -> None:
             context: Context = get_current_context()
-            if str(context["dag_run"].run_type) == "backfill":
+            if context["dag_run"].run_type == "backfill":
                 raise AirflowSkipException("A backfill announces nothing: old days are no news.")
 
         ingest >> validate >> features >> announce()

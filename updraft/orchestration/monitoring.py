@@ -10,9 +10,10 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import DAG, get_current_context, task
 
+from updraft.core.reports import DriftReport
 from updraft.core.use_case import UseCase
 from updraft.orchestration.common import dag_arguments, features_asset
-from updraft.orchestration.spark_job import SparkJob, read_report, report_uri
+from updraft.orchestration.spark_job import SparkJob, report_uri
 
 
 def monitoring_dag(use_case: UseCase) -> DAG:
@@ -28,8 +29,8 @@ def monitoring_dag(use_case: UseCase) -> DAG:
         @task.branch(doc_md="Reads the drift report.")
         def has_drifted() -> str:
             run = get_current_context()["dag_run"]
-            found = read_report(report_uri(run.dag_id, run.run_id, "drift"))
-            return "retrain" if found["detected"] else "nothing_to_do"
+            found = DriftReport.read(report_uri(run.dag_id, run.run_id, "drift"))
+            return "retrain" if found.detected else "nothing_to_do"
 
         retrain = TriggerDagRunOperator(
             task_id="retrain",

@@ -1,5 +1,6 @@
 """The operator of every Spark task: submits a script of spark_jobs/, then reads the report that it has written."""
 
+import json
 from typing import Any
 
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
@@ -8,7 +9,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from updraft.core.errors import UpdraftError
 from updraft.core.interval import parse_interval
-from updraft.core.reports import Report, report_path
+from updraft.core.reports import report_path
 from updraft.core.settings import REPO, settings
 from updraft.core.spark_conf import spark_conf
 from updraft.core.use_case import UseCase
@@ -65,7 +66,10 @@ class SparkJob(SparkSubmitOperator):
         # What an earlier attempt has reported must not pass for this one's.
         report_path(self.report).unlink(missing_ok=True)
         super().execute(context)
-        report = read_report(self.report)
+        path = report_path(self.report)
+        if not path.exists():
+            raise AirflowFailException(f"report {path}: not found, though the job has ended. Is UPDRAFT_ROOT the same there?")
+        report: dict[str, Any] = json.loads(path.read_text())
         if report["outcome"] != "done":
             raise AirflowSkipException(report["outcome"])
         return report
@@ -74,16 +78,3 @@ class SparkJob(SparkSubmitOperator):
 def report_uri(dag_id: str, run_id: str, job: str) -> str:
     """Where a job of a DAG run reports, relative to ``UPDRAFT_ROOT``."""
     return f"reports/{dag_id}/{run_id}/{job}.json"
-
-
-def read_report(uri: str) -> dict[str, Any]:
-    """The report as plain data.
-
-    Raises:
-        AirflowFailException: there is none, though the job has ended well.
-    """
-    path = report_path(uri)
-    if not path.exists():
-        raise AirflowFailException(f"report {path}: not found, though the job has ended. Is UPDRAFT_ROOT the same there?")
-    found: dict[str, Any] = Report.model_validate_json(path.read_text(), extra="allow").model_dump()
-    return found

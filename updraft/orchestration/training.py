@@ -11,9 +11,10 @@ from datetime import UTC, datetime
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, Param, get_current_context, task
 
+from updraft.core.reports import GateReport
 from updraft.core.use_case import UseCase
 from updraft.orchestration.common import dag_arguments
-from updraft.orchestration.spark_job import SparkJob, read_report, report_uri
+from updraft.orchestration.spark_job import SparkJob, report_uri
 
 
 def training_dag(use_case: UseCase) -> DAG:
@@ -46,8 +47,8 @@ def training_dag(use_case: UseCase) -> DAG:
         @task.branch(doc_md="Reads the gate's report.")
         def follow_verdict() -> str:
             run = get_current_context()["dag_run"]
-            verdict = read_report(report_uri(run.dag_id, run.run_id, "gate"))
-            return "promote" if verdict.get("promote") is True else "keep_champion"
+            verdict = GateReport.read(report_uri(run.dag_id, run.run_id, "gate"))
+            return "promote" if verdict.promote else "keep_champion"
 
         promote = SparkJob(job="promote", use_case=use_case, doc_md="Moves the alias *champion*.")
         keep_champion = EmptyOperator(task_id="keep_champion", doc_md="The gate has refused the challenger: nothing changes.")

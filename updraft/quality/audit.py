@@ -52,10 +52,11 @@ def structural_audit(typed: DataFrame, use_case: UseCase) -> Audit:
     day = F.col("__raw.event_date")
     outside = event_time.isNull() | (F.to_date(event_time) != day)
     reasons.append(F.when(~corrupt & outside, _found("event_time: not in the partition", event_time.cast("string"))))
+    identity = [F.date_format(event_time, "yyyy-MM-dd'T'HH:mm:ss"), *[F.col(name) for name in data.key]]
     rows = typed.select(
         F.col("__raw.event_time").alias("event_time"),
         day.alias("event_date"),
-        F.concat_ws("|", F.date_format(event_time, "yyyy-MM-dd'T'HH:mm:ss"), *data.key).alias("row_id"),
+        F.concat_ws("|", *[F.coalesce(part.cast("string"), F.lit("")) for part in identity]).alias("row_id"),
         *data.columns,
         F.col("__raw").dropFields("event_time", "event_date").alias("raw"),
         F.array_compact(F.array(*reasons)).alias(REASONS),
