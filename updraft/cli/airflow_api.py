@@ -1,5 +1,6 @@
 """Airflow's REST API, as far as the commands need it: the same doors that the UI uses."""
 
+import time
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +12,7 @@ from updraft.core.errors import UpdraftError
 
 Json = dict[str, Any]
 ENDED = ("success", "failed")
+BUSY_TRIES = 60
 
 
 class AirflowApi:
@@ -55,7 +57,15 @@ class AirflowApi:
             "reprocess_behavior": "completed",
             "max_active_runs": 4,
         }
-        return int(self.call("POST", "/backfills", json=body)["id"])
+        for _ in range(BUSY_TRIES):
+            # On SQLite Airflow answers 503 when its scheduler happens to write at that moment.
+            answer = self.client.post("/api/v2/backfills", json=body)
+            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                break
+            time.sleep(1)
+        if answer.is_error:
+            raise UpdraftError(f"Airflow refused the backfill ({answer.status_code}): {answer.text[:500]}")
+        return int(answer.json()["id"])
 
     def runs(self, dag_id: str, **query: Any) -> list[Json]:
         """The runs of a DAG, newest first."""

@@ -1,6 +1,8 @@
 """What every Spark job has in common: its arguments, its report, its exit code."""
 
 import argparse
+import ctypes
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,6 +11,8 @@ from updraft.core.errors import UpdraftError
 from updraft.core.interval import Interval, given, parse_day, parse_interval
 from updraft.core.reports import Report
 from updraft.core.use_case import UseCase, load_use_case
+
+PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True)
@@ -31,8 +35,15 @@ class Arguments:
         return str(parse_day(self.end, "end")) if self.end is not None and given(self.end) else None
 
 
+def _end_with_parent() -> None:
+    """Let Linux end this process with the JVM that has started it, so that a killed task leaves nothing behind."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 def run_job(description: str | None, job: Callable[[Arguments], Report]) -> None:
     """Parse the arguments, run ``job``, write its report. Exit code 1 and one sentence when a user can mend it."""
+    _end_with_parent()
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--use-case", required=True, help="name of a folder in use_cases/")
     parser.add_argument("--start", help="first day, e.g. 2013-01-01")
