@@ -4,11 +4,13 @@ from typing import TYPE_CHECKING
 
 from updraft.core.interval import Interval
 from updraft.core.job import Arguments, run_job
-from updraft.core.reports import ValidateReport
+from updraft.core.reports import ExpectationOutcome, ValidateReport
 from updraft.core.use_case import UseCase
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+    from updraft.quality.audit import Audit
 
 
 def job(arguments: Arguments) -> ValidateReport:
@@ -22,13 +24,25 @@ def validate(spark: "SparkSession", use_case: UseCase, interval: Interval) -> Va
     """Write, audit, publish: nothing reaches clean or quarantine before every check has been made."""
     from updraft.data import tables
     from updraft.data.columns import typed
-    from updraft.quality.audit import apply_suites, check_share, structural_audit
+    from updraft.quality.audit import apply_suites, structural_audit
     from updraft.quality.suites import run_suites
 
     bronze = tables.read(spark, use_case.name, "bronze", interval)
     structural = structural_audit(typed(bronze, use_case), use_case)
     checked = run_suites(use_case.name, structural.clean)
     audit = apply_suites(structural, checked)
+    try:
+        return publish(audit, use_case, interval, [one.outcome for one in checked])
+    finally:
+        audit.release()
+        structural.release()
+
+
+def publish(audit: "Audit", use_case: UseCase, interval: Interval, outcomes: list[ExpectationOutcome]) -> ValidateReport:
+    """Write both tables, if the partitions can be trusted at all."""
+    from updraft.data import tables
+    from updraft.quality.audit import check_share
+
     check_share(audit, use_case.data.max_quarantine)
     tables.replace_days(audit.quarantine, use_case.name, "quarantine", interval.days)
     tables.replace_days(audit.clean, use_case.name, "clean", interval.days)
@@ -39,7 +53,7 @@ def validate(spark: "SparkSession", use_case: UseCase, interval: Interval) -> Va
         clean=clean,
         quarantined=quarantined,
         reasons=audit.counts(),
-        expectations=[one.outcome for one in checked],
+        expectations=outcomes,
     )
 
 

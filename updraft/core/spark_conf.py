@@ -4,9 +4,9 @@ They suit one machine and small data. On it, a small Delta job takes 8 s with th
 """
 
 import os
-from pathlib import Path
 
-REPO = Path(__file__).parents[2]
+from updraft.core.settings import REPO
+
 JARS = REPO / ".jars"
 ARCHIVE = JARS / "spark.jsa"  # Made by setup/class_data.py.
 

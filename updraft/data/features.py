@@ -19,9 +19,15 @@ def build_features(spark: SparkSession, use_case: UseCase, interval: Interval) -
     """Replace the interval's rows of the features table: row_id, event_time, features, label (null where unknown)."""
     clean = tables.read(spark, use_case.name, "clean", interval)
     frame = with_label(features(spark, use_case, clean), use_case, clean).cache()
+    try:
+        return _publish(frame, use_case, interval, clean.count())
+    finally:
+        frame.unpersist()
+
+
+def _publish(frame: DataFrame, use_case: UseCase, interval: Interval, expected: int) -> FeaturesReport:
     counts = frame.agg(F.count("*").alias("rows"), F.count(LABEL).alias("labelled")).first()
     assert counts is not None
-    expected = clean.count()
     if counts["rows"] != expected:
         raise UpdraftError(
             f"{use_case.folder / 'features.sql'}: found {counts['rows']} rows for {expected} clean rows, expected one each. "

@@ -36,12 +36,15 @@ def ingest(spark: SparkSession, use_case: UseCase, interval: Interval, files: di
     for file in files.values():
         check_header(file, list(use_case.data.columns))
     raw = bronze(read_raw(spark, use_case, list(files.values())), use_case).cache()
-    rows = {row["day"]: row["count"] for row in raw.groupBy(F.to_date("event_time").alias("day")).count().collect()}
-    if not rows:
-        return report.model_copy(update={"outcome": "no data"})
-    # A day without rows is left as it is, in a range as in a run of its own.
-    tables.replace_days(raw, use_case.name, "bronze", sorted(rows))
-    return report.model_copy(update={"rows": sum(rows.values())})
+    try:
+        rows = {row["day"]: row["count"] for row in raw.groupBy(F.to_date("event_time").alias("day")).count().collect()}
+        if not rows:
+            return report.model_copy(update={"outcome": "no data"})
+        # A day without rows is left as it is, in a range as in a run of its own.
+        tables.replace_days(raw, use_case.name, "bronze", sorted(rows))
+        return report.model_copy(update={"rows": sum(rows.values())})
+    finally:
+        raw.unpersist()  # Spark would take the old rows for a file of the same name.
 
 
 def raw_files(use_case: UseCase, interval: Interval) -> dict[date, UPath]:

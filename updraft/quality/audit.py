@@ -27,6 +27,10 @@ class Audit:
         rows = self.rows.where(F.size(REASONS) > 0)
         return rows.select("event_time", "event_date", "raw.*", REASONS)
 
+    def release(self) -> None:
+        """Let go of the cached rows."""
+        self.rows.unpersist()
+
     def counts(self) -> dict[str, int]:
         """How many rows each reason has. A row with several reasons counts for each."""
         reasons = self.rows.select(F.explode(REASONS).alias("reason"))
