@@ -69,9 +69,20 @@ def read_suite(file: Path) -> Any:
     from great_expectations.exceptions.exceptions import GreatExpectationsError
 
     try:
-        suite = gx.ExpectationSuite(**json.loads(file.read_text()))
+        document = json.loads(file.read_text())
+        suite = gx.ExpectationSuite(**document)
     except (ValueError, TypeError, LookupError, GreatExpectationsError) as error:
         raise UpdraftError(f"{file}: not a Great Expectations suite: {error}") from None
+    known = {one.configuration.type for one in suite.expectations}
+    if lost := [one["type"] for one in document["expectations"] if one["type"] not in known]:
+        # GX itself logs these and goes on without them.
+        raise UpdraftError(
+            f"{file}: found expectations that Great Expectations cannot use: {', '.join(lost)}. Mend or remove them."
+        )
+    if len(suite.expectations) != len(document["expectations"]):
+        raise UpdraftError(
+            f"{file}: Great Expectations drops some of its expectations; is one there twice, or an argument wrong?"
+        )
     if not suite.expectations:
         raise UpdraftError(f"{file}: found no expectation, expected at least one. Delete the file or fill it.")
     return suite

@@ -10,7 +10,8 @@ from onnx import TensorProto, compose, helper
 from updraft.core.errors import UpdraftError
 from updraft.training.families import Columns, Fitted, Probabilities, SparkModel
 
-OPSETS = {"": 17, "ai.onnx.ml": 3}
+SPARK_OPSET = 15  # The newest that the converter of Spark models knows.
+SKLEARN_OPSETS = {"": 17, "ai.onnx.ml": 3}
 PARITY = 1e-4
 
 
@@ -39,8 +40,7 @@ def to_onnx(fitted: Fitted) -> onnx.ModelProto:
     nodes.append(helper.make_node("Gather", [probabilities, "positive"], ["probability"], axis=1))
     output = helper.make_tensor_value_info("probability", TensorProto.FLOAT, ["rows"])
     graph = helper.make_graph(nodes, "updraft", inputs, [output], initializer=inner.graph.initializer)
-    opsets = [helper.make_opsetid(domain, version) for domain, version in OPSETS.items()]
-    model = helper.make_model(graph, opset_imports=opsets, ir_version=converted.ir_version)
+    model = helper.make_model(graph, opset_imports=converted.opset_import, ir_version=converted.ir_version)
     onnx.checker.check_model(model)
     return model
 
@@ -76,7 +76,7 @@ def _spark(fitted: Fitted) -> onnx.ModelProto:
 
     types = _types(fitted.columns, StringTensorType, FloatTensorType)
     spark = SparkSession.getActiveSession()
-    exported: onnx.ModelProto = convert_sparkml(fitted.model, "pipeline", types, spark_session=spark, target_opset=OPSETS[""])
+    exported: onnx.ModelProto = convert_sparkml(fitted.model, "pipeline", types, spark_session=spark, target_opset=SPARK_OPSET)
     return exported
 
 
@@ -92,7 +92,7 @@ def _sklearn(fitted: Fitted) -> onnx.ModelProto:
     update_registered_converter(LGBMClassifier, "LightGbmLGBMClassifier", shapes, convert_lightgbm, options=options)
     types = _types(fitted.columns, StringTensorType, DoubleTensorType)
     no_zipmap = {id(fitted.model): {"zipmap": False}}
-    exported: onnx.ModelProto = convert_sklearn(fitted.model, "pipeline", types, target_opset=OPSETS, options=no_zipmap)
+    exported: onnx.ModelProto = convert_sklearn(fitted.model, "pipeline", types, target_opset=SKLEARN_OPSETS, options=no_zipmap)
     return exported
 
 
