@@ -89,9 +89,10 @@ def _spark(fitted: Fitted) -> onnx.ModelProto:
     # It gives reshaping a domain name that is an alias, which the checker does not know, with an opset of its own.
     for node in exported.graph.node:
         node.domain = "" if node.domain == "ai.onnx" else node.domain
+        # It also lets an unseen category fail. Spark gives that a weight which no row has moved from 0: the same as none.
         for attribute in node.attribute:
-            # It also lets an unseen category fail. Spark gives that a weight which no row has moved from 0: the same as none.
-            attribute.i = 1 if (node.op_type, attribute.name) == ("OneHotEncoder", "zeros") else attribute.i
+            if (node.op_type, attribute.name) == ("OneHotEncoder", "zeros"):
+                attribute.i = 1
     opsets = [opset for opset in exported.opset_import if opset.domain != "ai.onnx"]
     del exported.opset_import[:]
     exported.opset_import.extend(opsets)
