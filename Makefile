@@ -2,16 +2,16 @@
 PYTHON ?= $(shell python3.11 --version >/dev/null 2>&1 && echo python3.11 || echo python3)
 bin := .venv/bin
 
-.PHONY: help setup demo test up down lint bench golden lock
+.PHONY: help setup demo test up down lint bench test-compose golden lock
 .DEFAULT_GOAL := help
 
 help: ## List the targets
-	@awk -F ': .*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' Makefile
+	@awk -F ': .*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 setup: ## Make .venv and .jars, or find them up to date
 	@$(PYTHON) setup/environment.py
 
-demo: setup ## Watch one model through a month, from the data to the alarm
+demo: setup ## Watch a model through its life: data, champion, drift, retraining
 	@$(bin)/updraft demo flights
 
 up: setup ## Start Airflow and MLflow on this machine
@@ -31,6 +31,9 @@ lint: setup ## Check style, types and the layers' borders
 
 bench: setup ## Measure: make bench B=name runs bench/name.py
 	@$(if $(B),,$(error make bench needs a name, as in: make bench B=name))$(bin)/python bench/$(B).py
+
+test-compose: ## Run the whole system in containers, from nothing; needs Docker
+	@$(PYTHON) tests/compose/check.py
 
 golden: setup ## Write the reviewed structure of the DAGs anew, to be looked at and committed
 	@UPDRAFT_WRITE_GOLDEN=1 $(bin)/pytest -q tests/dags

@@ -90,7 +90,8 @@ def test_the_schedulers_own_run_publishes_yesterday(api: AirflowApi, spark: Spar
     assert states(api, run) == dict.fromkeys(("ingest", "validate", "features", "announce"), "success")
     features = tables.read(spark, "flights", "features")
     assert tables.partitions(features) == [YESTERDAY]
-    assert features.count() == 891
+    lines = (root / f"landing/flights/flights_{YESTERDAY}.csv").read_text().splitlines()
+    assert features.count() == len(lines) - 1 > 800
     assert announced(api) == 1
     (monitoring,) = ended(api, "flights_monitoring", 1)
     # There is no champion yet, so there is nothing that the rows could have drifted from.
