@@ -32,8 +32,8 @@ lint: setup ## Check style, types and the layers' borders
 bench: setup ## Measure: make bench B=name runs bench/name.py
 	@$(if $(B),,$(error make bench needs a name, as in: make bench B=name))$(bin)/python bench/$(B).py
 
-test-compose: ## Run the whole system in containers, from nothing; needs Docker
-	@$(PYTHON) tests/compose/check.py
+test-compose: setup ## Run the whole system in containers, from nothing; needs Docker
+	@$(bin)/python tests/compose/check.py
 
 golden: setup ## Write the reviewed structure of the DAGs anew, to be looked at and committed
 	@UPDRAFT_WRITE_GOLDEN=1 $(bin)/pytest -q tests/dags
