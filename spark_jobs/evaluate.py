@@ -17,7 +17,7 @@ def job(arguments: Arguments) -> EvaluateReport:
 
     client = records.connect(use_case)
     challenger = records.registered(client, use_case, trained.version)
-    champion = records.champion(client, use_case)
+    champion = records.compared_champion(client, use_case, trained.run_id)
     models = [challenger, *([champion] if champion else [])]
     days = Interval(trained.holdout_first, trained.holdout_last)
     holdout = tables.read(session(use_case), use_case.name, "features", days, version=trained.features_version)

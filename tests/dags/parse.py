@@ -39,6 +39,12 @@ def task(found: Any) -> dict[str, Any]:
         "connection": getattr(found, "_conn_id", None),
         "application": Path(found.application).name if hasattr(found, "application") else None,
         "arguments": getattr(found, "application_args", None),
+        "retry_delay": plain(found.retry_delay),
+        "triggers": {
+            name: getattr(found, name)
+            for name in ("trigger_dag_id", "trigger_run_id", "skip_when_already_exists")
+            if hasattr(found, name)
+        },
         "outlets": [outlet.name for outlet in found.outlets],
     }
 
@@ -56,6 +62,7 @@ def dag(found: Any) -> dict[str, Any]:
         "start": found.start_date.isoformat(),
         "catchup": found.catchup,
         "max_active_runs": found.max_active_runs,
+        "run_timeout": plain(found.dagrun_timeout),
         "params": {name: found.params.get_param(name).schema for name in found.params},
         "tasks": [task(one) for one in sorted(found.tasks, key=lambda one: one.task_id)],
     }

@@ -73,11 +73,16 @@ def test_every_dag_has_tags_docs_and_a_limit(dags: dict[str, Any]) -> None:
         assert dag["max_active_runs"] <= 4, dag_id
 
 
-def test_every_connection_that_is_named_exists(dags: dict[str, Any]) -> None:
+def test_every_connection_that_is_named_exists(dags: dict[str, Any], root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the local servers, and in the containers."""
     from updraft.cli.servers import environment
 
     named = {task["connection"] for dag in dags.values() for task in dag["tasks"] if task["connection"]}
     assert named
+    for key in [key for key in os.environ if key.startswith("AIRFLOW_CONN_")]:
+        monkeypatch.delenv(key)
+    compose = (REPO / "docker-compose.yaml").read_text()
+    assert [name for name in named if f"AIRFLOW_CONN_{name.upper()}:" not in compose] == []
     known = {key.removeprefix("AIRFLOW_CONN_").lower() for key in environment("", "") if key.startswith("AIRFLOW_CONN_")}
     assert named - known == set()
 

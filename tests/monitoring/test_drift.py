@@ -32,6 +32,13 @@ def test_same_rows_do_not_drift_and_shifted_ones_do(spark: SparkSession) -> None
     assert moved["constant"] == moved["absent"] == 0
 
 
+def test_a_flag_that_flips_and_a_constant_that_changes_have_drifted(spark: SparkSession) -> None:
+    rows = pd.DataFrame({"flag": (RNG.random(ROWS) < 0.95).astype(float), "constant": 1.0})
+    then = reference(spark.createDataFrame(rows), ["flag", "constant"])
+    now = compare(spark.createDataFrame(rows * 0), then, Drift())
+    assert [one.drifted for one in now] == [True, True]
+
+
 def test_the_index_is_the_textbooks() -> None:
     """Worked by hand: (0.3 - 0.5) ln(0.3 / 0.5) + (0.7 - 0.5) ln(0.7 / 0.5)."""
     assert psi({"a": 0.5, "b": 0.5}, {"a": 0.3, "b": 0.7}) == pytest.approx(0.169460, abs=1e-6)

@@ -81,6 +81,12 @@ def test_no_suite_an_empty_suite_and_a_suite_for_other_columns_are_mistakes(
     with pytest.raises(UpdraftError, match="cannot use: expect_column_values_to_not_be_nul"):
         run_suites("t", frame)
     suite.write_text(
+        '{"name": "s", "expectations": [{"type": "expect_column_values_to_not_be_null", '
+        '"kwargs": {"column": "id", "mostly": 0.5}}]}'
+    )
+    with pytest.raises(UpdraftError, match="Remove mostly"):
+        run_suites("t", frame)
+    suite.write_text(
         '{"name": "s", "expectations": [{"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "x"}}]}'
     )
     with pytest.raises(UpdraftError, match="cannot be evaluated"):

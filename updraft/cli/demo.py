@@ -65,8 +65,11 @@ class DemoRun:
     def run_all(self) -> None:
         plan = self.plan
         with self.step("Raw files") as say:
-            laid = lay_sample(self.use_case.name, None, None, None)
-            say(f"{laid} files in {settings().source(self.use_case.name, self.use_case.data.input)}")
+            source = settings().source(self.use_case.name, self.use_case.data.input)
+            if self.use_case.name in settings().sources:
+                say(f"your own, in {source}")
+            else:
+                say(f"{lay_sample(self.use_case.name, None, None, None)} files in {source}")
         with self.step("Airflow and MLflow") as say:
             running = servers.start(say)
             os.environ.update(servers.environment(running.airflow, running.mlflow))
@@ -80,7 +83,7 @@ class DemoRun:
             self._range(plan.range.start, plan.range.end, say)
         with self.step(f"Data, {plan.backfill} as a daily backfill") as say:
             self._backfill(plan.backfill.start, plan.backfill.end, say)
-        with self.step("Training, the first champion") as say:
+        with self.step(f"Training on rows until {plan.backfill.end}") as say:
             self.api.pause(self.dag("training"), False)
             run_id = self.api.trigger(self.dag("training"), {"end": str(plan.backfill.end)})
             self._wait(self.dag("training"), run_id, say)

@@ -20,5 +20,8 @@ def lay_sample(name: str, out: Path | None, first: date | None, last: date | Non
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    source = settings().source(name, use_case.data.input)
+    if out is None and source != settings().path(use_case.data.input):
+        raise UpdraftError(f"{source}: is your own source of {name}, which a sample would overwrite. Name a folder with --out.")
     lay: Callable[[Path, date | None, date | None], int] = module.lay
-    return lay(out or Path(str(settings().source(name, use_case.data.input))), first, last)
+    return lay(out or Path(str(source)), first, last)

@@ -20,6 +20,7 @@ class Settings(BaseSettings):
     expectations: Path = Field(REPO / "expectations", description="Folder of the Great Expectations suites.")
     sources: dict[str, str] = Field({}, description="Use case to the folder or URI that replaces its data.input.")
     spark_submit: str = Field(str(REPO / "spark_jobs" / "spark-submit"), description="The spark-submit that tasks call.")
+    mlflow_ui: str | None = Field(None, description="Where people reach MLflow, if not at its tracking URI.")
     mlflow_tracking_uri: str | None = Field(None, validation_alias="MLFLOW_TRACKING_URI")
 
     def path(self, *parts: str) -> UPath:

@@ -13,6 +13,7 @@ from updraft.core.settings import settings
 
 ColumnType = Literal["string", "int", "bigint", "double", "boolean", "date", "timestamp"]
 RESERVED = {"row_id", "event_time", "event_date", "label", "raw", "reasons", "corrupt_record", "source_file"}
+Floored = Literal["auc", "f1", "accuracy", "precision", "recall"]  # Of these, more is better.
 Share = Annotated[float, Field(ge=0, le=1)]
 # What a search may range over: the values of a list, or the numbers between two bounds.
 Choices = Annotated[list[str | bool | int | float], Field(min_length=1)]
@@ -64,6 +65,8 @@ class Data(Strict):
     def _names_exist(self) -> "Data":
         if "{day}" not in self.files:
             raise ValueError(f"files: found {self.files!r}, expected a name with {{day}} in it")
+        if "/" in self.files:
+            raise ValueError(f"files: found {self.files!r}, expected a name without folders; data.input names the folder")
         if reserved := {name.lower() for name in self.columns} & RESERVED:
             raise ValueError(f"columns: {sorted(reserved)} are names of Updraft's own columns; name them otherwise")
         for field in ("key", "known_after"):
@@ -78,8 +81,8 @@ class Data(Strict):
 class Bounds(Strict):
     """A range of numbers to search, evenly or, with ``log``, evenly in orders of magnitude."""
 
-    low: float
-    high: float
+    low: int | float
+    high: int | float
     log: bool = False
 
 
@@ -108,6 +111,13 @@ class Model(Strict):
     algorithms: dict[Literal["logistic_regression", "lightgbm"], Algorithm] = Field(min_length=1)
     search: Search = Search()
 
+    @model_validator(mode="after")
+    def _grids_are_finite(self) -> "Model":
+        ranges = [name for one in self.algorithms.values() for name, values in one.search.items() if isinstance(values, Bounds)]
+        if self.search.method == "grid" and ranges:
+            raise ValueError(f"search.method: grid needs lists of values, but {sorted(ranges)} are ranges; use random or tpe")
+        return self
+
 
 class Gate(Strict):
     """What a challenger must show on the holdout before it becomes champion."""
@@ -116,7 +126,7 @@ class Gate(Strict):
     rule: Literal["better", "not_worse"] = "better"
     margin: float = Field(0.0, ge=0, description="better: the least gain. not_worse: the largest loss that is borne.")
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
-    floors: dict[str, float] = Field(min_length=1, description="Lowest holdout metrics that any champion must reach.")
+    floors: dict[Floored, float] = Field(min_length=1, description="Lowest holdout metrics that any champion must reach.")
     min_rows: int = Field(500, ge=1, description="Fewest labelled holdout rows on which a decision may rest.")
 
 

@@ -70,6 +70,7 @@ def _bin(name: str, how: dict[str, Any]) -> Column:
     if "edges" in how:
         number: Column = F.lit(0)
         for edge in how["edges"]:
-            number = number + F.when(column > edge, 1).otherwise(0)
+            # A value that is an edge has a bin of its own: a flag that is nearly always set has no other edge.
+            number = number + F.when(column > edge, 2).when(column == edge, 1).otherwise(0)
         return F.when(column.isNull() | F.isnan(column), F.lit("absent")).otherwise(number.cast("string"))
     return F.when(column.isin(how["categories"]), column).otherwise(OTHER)

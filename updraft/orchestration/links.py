@@ -15,7 +15,7 @@ class MlflowRunLink(BaseOperatorLink):
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
         # Asked in the worker, right after the task; ti_key is its task instance there.
         report = ti_key.xcom_pull(task_ids=operator.task_id) or {}
-        server = settings().mlflow_tracking_uri
+        server = settings().mlflow_ui or settings().mlflow_tracking_uri
         if not server or "run_id" not in report:
             return ""
         return f"{server}/#/experiments/{report['experiment_id']}/runs/{report['run_id']}"

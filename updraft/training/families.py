@@ -103,6 +103,10 @@ def _logistic_regression(rows: DataFrame, columns: Columns, parameters: Paramete
         estimator = LogisticRegression(featuresCol="features", labelCol=LABEL, **parameters)
     except TypeError as error:
         raise UpdraftError(f"model.algorithms.logistic_regression: {error}. Expected Spark's parameter names.") from None
+    if not columns.numbers:
+        raise UpdraftError(
+            "model.algorithms.logistic_regression: found no numeric feature, expected at least one in features.sql."
+        )
     stages: list[Any] = [
         Imputer(inputCols=columns.numbers, outputCols=filled, strategy="median"),
         VectorAssembler(inputCols=filled, outputCol="numbers__vector"),
@@ -118,6 +122,7 @@ def _logistic_regression(rows: DataFrame, columns: Columns, parameters: Paramete
 def _lightgbm(rows: DataFrame, columns: Columns, parameters: Parameters, seed: int) -> Fitted:
     """LightGBM on one node, behind an ordinal encoding (the unseen: -1). Same seed, same trees."""
     from lightgbm import LGBMClassifier
+    from lightgbm.basic import _ConfigAliases
     from sklearn.compose import ColumnTransformer
     from sklearn.pipeline import Pipeline as SklearnPipeline
     from sklearn.preprocessing import OrdinalEncoder
@@ -128,6 +133,8 @@ def _lightgbm(rows: DataFrame, columns: Columns, parameters: Parameters, seed: i
             f"model.algorithms.lightgbm: found {values:,} values to train on, expected at most {LIGHTGBM_MAX_VALUES:,} "
             "on one node. Narrow model.window or use a Spark ML algorithm."
         )
+    if unknown := sorted(set(parameters) - set(LGBMClassifier().get_params()) - set(_ConfigAliases._get_all_param_aliases())):
+        raise UpdraftError(f"model.algorithms.lightgbm: found {unknown}, expected names of LightGBM's parameters.")
     encoder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, dtype=np.float64)
     prepare = ColumnTransformer([("categories", encoder, columns.categories), ("numbers", "passthrough", columns.numbers)])
     booster = LGBMClassifier(random_state=seed, deterministic=True, force_row_wise=True, verbose=-1, **parameters)

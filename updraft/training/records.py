@@ -18,6 +18,7 @@ from updraft.core.use_case import UseCase
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 IDENTITY = "updraft.identity"
+COMPARED = "updraft.compared_with"
 
 
 def connect(use_case: UseCase) -> MlflowClient:
@@ -79,6 +80,19 @@ def champion(client: MlflowClient, use_case: UseCase) -> Registered | None:
         if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
             return None
         raise
+
+
+def compared_champion(client: MlflowClient, use_case: UseCase, run_id: str) -> Registered | None:
+    """The champion that this training's challenger is compared with: the one of the first evaluation, also when it is repeated.
+
+    Without that, evaluating again after the promotion would compare the challenger with itself.
+    """
+    noted = client.get_run(run_id).data.tags.get(COMPARED)
+    if noted is None:
+        now = champion(client, use_case)
+        client.set_tag(run_id, COMPARED, str(now.version) if now else "none")
+        return now
+    return None if noted == "none" else registered(client, use_case, int(noted))
 
 
 def registered(client: MlflowClient, use_case: UseCase, version: int) -> Registered:

@@ -1,5 +1,6 @@
 """The search: trials of each algorithm, judged on validation blocks in time order, never on the holdout."""
 
+import itertools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -42,7 +43,9 @@ def search(frame: DataFrame, columns: Columns, windows: Windows, model: Model, o
     folds = [_fold(frame, windows, block) for block in windows.folds]
     trials: list[Trial] = []
     for name, algorithm in model.algorithms.items():
-        study = optuna.create_study(sampler=_sampler(algorithm, model.search), direction=_direction(model.metric))
+        study = optuna.create_study(sampler=_sampler(model.search), direction=_direction(model.metric))
+        for combination in _grid(algorithm, model.search):
+            study.enqueue_trial(combination)
         for _ in range(_number(algorithm, model.search)):
             asked, suggested = _ask(study, algorithm)
             trial = _run(name, {**algorithm.fixed, **suggested}, folds, columns, model.search.seed)
@@ -84,29 +87,28 @@ def _run(
     return Trial(algorithm, parameters, means, threshold, time.monotonic() - started, metrics)
 
 
-def _sampler(algorithm: Algorithm, search: Search) -> optuna.samplers.BaseSampler:
-    if search.method == "grid":
-        return optuna.samplers.GridSampler(_grid(algorithm), seed=search.seed)
-    return (optuna.samplers.RandomSampler if search.method == "random" else optuna.samplers.TPESampler)(seed=search.seed)
+def _sampler(search: Search) -> optuna.samplers.BaseSampler:
+    return (optuna.samplers.TPESampler if search.method == "tpe" else optuna.samplers.RandomSampler)(seed=search.seed)
 
 
-def _grid(algorithm: Algorithm) -> dict[str, list[str | bool | int | float]]:
-    return {
-        name: [values.low, values.high] if isinstance(values, Bounds) else list(values)
-        for name, values in algorithm.search.items()
-    }
+def _grid(algorithm: Algorithm, search: Search) -> list[Parameters]:
+    """All combinations, in order, of a grid search; of another method none."""
+    if search.method != "grid":
+        return []
+    lists = [values for values in algorithm.search.values() if not isinstance(values, Bounds)]
+    return [dict(zip(algorithm.search, combination, strict=True)) for combination in itertools.product(*lists)]
 
 
 def _number(algorithm: Algorithm, search: Search) -> int:
     if not algorithm.search:
         return 1
-    if search.method != "grid":
-        return search.trials
-    return min(search.trials, int(np.prod([len(values) for values in _grid(algorithm).values()])))
+    return min(search.trials, len(_grid(algorithm, search)) or search.trials)
 
 
 def _suggest(trial: optuna.Trial, name: str, values: Choices | Bounds) -> str | bool | int | float | None:
     if isinstance(values, Bounds):
+        if isinstance(values.low, int) and isinstance(values.high, int):
+            return trial.suggest_int(name, values.low, values.high, log=values.log)
         return trial.suggest_float(name, values.low, values.high, log=values.log)
     return trial.suggest_categorical(name, values)
 
