@@ -9,6 +9,7 @@ help: ## List the targets
 	@awk -F ': .*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 setup: ## Make .venv and .jars, or find them up to date
+	@command -v $(PYTHON) >/dev/null || { echo "There is no python3: install Python 3.11 with venv, then try again." >&2; exit 1; }
 	@$(PYTHON) setup/environment.py
 
 demo: setup ## Watch a model through its life: data, champion, drift, retraining

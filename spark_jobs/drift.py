@@ -23,6 +23,8 @@ def job(arguments: Arguments) -> DriftReport:
     then = records.load_json(champion.run_id, "drift_reference.json")
     features = tables.read(session(use_case), use_case.name, "features")
     newest = tables.partitions(features)[-use_case.drift.window :]
+    if not newest:
+        return DriftReport(use_case=use_case.name, outcome="no data", champion=champion.version)
     days = Interval(newest[0], newest[-1])
     now = features.where(days.predicate()).cache()
     columns = compare(now, then, use_case.drift)

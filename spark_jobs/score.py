@@ -1,5 +1,6 @@
 """Scores the newest partitions by the champion into the predictions table."""
 
+from updraft.core.interval import on_days
 from updraft.core.job import Arguments, run_job
 from updraft.core.reports import ScoreReport
 
@@ -12,7 +13,6 @@ def job(arguments: Arguments) -> ScoreReport:
     from updraft.data import tables
     from updraft.data.session import session
     from updraft.training import records
-    from updraft.training.families import only
     from updraft.training.scoring import model_uri, probability
 
     champion = records.champion(records.connect(use_case), use_case)
@@ -20,7 +20,9 @@ def job(arguments: Arguments) -> ScoreReport:
         return ScoreReport(use_case=use_case.name, outcome="no champion")
     features = tables.read(session(use_case), use_case.name, "features")
     days = tables.partitions(features)[-use_case.model.holdout :]
-    features = only(features, days)
+    if not days:
+        return ScoreReport(use_case=use_case.name, outcome="no data", champion=champion.version)
+    features = features.where(on_days(days))
     scored = features.select(
         *IDENTITY,
         probability(features, model_uri(use_case, champion.version)).alias("probability"),

@@ -1,5 +1,6 @@
 """Tries the use case's algorithms, fits the best one and registers it as challenger."""
 
+from updraft.core.interval import on_days
 from updraft.core.job import Arguments, run_job
 from updraft.core.reports import SearchAndFitReport
 
@@ -11,7 +12,6 @@ def job(arguments: Arguments) -> SearchAndFitReport:
     from updraft.data.session import session
     from updraft.monitoring.drift import reference
     from updraft.training.challenger import make_challenger
-    from updraft.training.families import only
     from updraft.training.windows import windows
 
     spark = session(use_case)
@@ -20,7 +20,7 @@ def job(arguments: Arguments) -> SearchAndFitReport:
     if arguments.until:
         frame = frame.where(frame[EVENT_DATE] <= arguments.until)
     cut = windows(tables.partitions(frame.where(frame[LABEL].isNotNull())), use_case.model)
-    drift_reference = reference(only(frame, [*cut.train]), feature_names(frame.columns))
+    drift_reference = reference(frame.where(on_days(cut.train)), feature_names(frame.columns))
     artifacts = {"drift_reference.json": drift_reference}
     return make_challenger(use_case, frame, version, cut, arguments.report, artifacts)
 

@@ -4,16 +4,18 @@ import importlib.util
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
+import httpx
 import pytest
 from pyspark.sql import SparkSession
 
 from updraft.core.interval import Interval
 from updraft.core.settings import REPO, settings
-from updraft.core.use_case import UseCase, load_use_case
+from updraft.core.use_case import Search, UseCase, load_use_case
 
 os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
@@ -41,6 +43,62 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     settings.cache_clear()
     yield tmp_path
     settings.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def trained_root(tmp_path_factory: pytest.TempPathFactory, spark: SparkSession, flights: UseCase) -> Iterator[dict[str, str]]:
+    """A root with six weeks of features, and an MLflow server: the settings that lead there, for whoever trains."""
+    from updraft.cli.servers import _free_port
+
+    folder = tmp_path_factory.mktemp("trained")
+    address = f"http://127.0.0.1:{_free_port(0)}"
+    command = ["mlflow", "server", "--host", "127.0.0.1", "--port", address.rsplit(":", 1)[1], "--workers", "1"]
+    command += ["--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}", "--artifacts-destination", str(folder / "models")]
+    with (folder / "mlflow.log").open("wb") as log:
+        env = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+        server = subprocess.Popen(command, stdout=log, stderr=log, env=env)
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("UPDRAFT_ROOT", str(folder))
+            settings.cache_clear()
+            lay(folder, "2013-01-25", "2013-03-07")
+            run_data(spark, flights, "2013-01-25", "2013-03-07")
+        settings.cache_clear()
+        _await(f"{address}/health", server)
+        yield {"UPDRAFT_ROOT": str(folder), "MLFLOW_TRACKING_URI": address}
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def _await(address: str, server: "subprocess.Popen[bytes]") -> None:
+    for _ in range(240):
+        assert server.poll() is None, "the MLflow server has ended"
+        try:
+            if httpx.get(address).status_code == httpx.codes.OK:
+                return
+        except httpx.HTTPError:
+            pass
+        time.sleep(0.5)
+    pytest.fail("the MLflow server does not answer")
+
+
+@pytest.fixture(scope="module")
+def training(trained_root: dict[str, str]) -> Iterator[Path]:
+    """The root of ``trained_root``, for the tests of one module."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in trained_root.items():
+            patch.setenv(name, value)
+        settings.cache_clear()
+        yield Path(trained_root["UPDRAFT_ROOT"])
+    settings.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def small(flights: UseCase) -> UseCase:
+    """The flights with a search that takes seconds."""
+    search = Search(method="random", trials=1, folds=1, seed=1)
+    return flights.model_copy(update={"model": flights.model.model_copy(update={"search": search})})
 
 
 def lay(folder: Path, first: str, last: str) -> Path:

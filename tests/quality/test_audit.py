@@ -1,5 +1,6 @@
 """Every row goes to clean or, with its reasons, to quarantine; none is lost."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -94,13 +95,27 @@ def test_no_suite_an_empty_suite_and_a_suite_for_other_columns_are_mistakes(
     settings.cache_clear()
 
 
-def test_a_failing_expectation_about_the_whole_refuses_the_partition(spark: SparkSession, tmp_path: Path) -> None:
-    from updraft.core.reports import ExpectationOutcome
+def test_a_failing_expectation_about_the_whole_refuses_the_partition(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a warning it is reported, and refuses nothing."""
     from updraft.quality.audit import Audit, apply_suites
-    from updraft.quality.suites import Checked
 
-    outcome = ExpectationOutcome(
-        expectation="expect_table_row_count_to_be_between", column=None, success=False, severity="critical", failing=None
-    )
-    with pytest.raises(UpdraftError, match="as a whole fails 1 expectation"):
-        apply_suites(Audit(spark.range(1)), [Checked(outcome, None)])
+    monkeypatch.setenv("UPDRAFT_EXPECTATIONS", str(tmp_path))
+    settings.cache_clear()
+    (tmp_path / "t").mkdir()
+    count = {"type": "expect_table_row_count_to_be_between", "kwargs": {"min_value": 5}}
+    unique = {"type": "expect_column_values_to_be_unique", "kwargs": {"column": "one"}}
+    frame = spark.range(3).selectExpr("id", "1 AS one", "array() AS reasons")
+    for expectation, says in ((count, "row_count_to_be_between"), (unique, "one: expect_column_values_to_be_unique")):
+        for severity in ("warning", "critical"):
+            suite = {"name": "s", "expectations": [{**expectation, "severity": severity}]}
+            (tmp_path / "t" / "s.json").write_text(json.dumps(suite))
+            checked = run_suites("t", frame)
+            assert [one.outcome.success for one in checked] == [False]
+            if severity == "critical":
+                with pytest.raises(UpdraftError, match=f"as a whole fails 1 expectation.*{says}"):
+                    apply_suites(Audit(frame), checked)
+            else:
+                assert apply_suites(Audit(frame), checked).clean.count() == 3
+    settings.cache_clear()

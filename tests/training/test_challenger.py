@@ -3,21 +3,15 @@
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import numpy as np
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from tests.conftest import lay, run_data
-from updraft.cli.servers import _free_port
 from updraft.core.errors import UpdraftError
 from updraft.core.schema import LABEL, feature_names
-from updraft.core.settings import settings
-from updraft.core.use_case import Search, UseCase
+from updraft.core.use_case import UseCase
 from updraft.data import tables
 from updraft.training import records
 from updraft.training.challenger import make_challenger
@@ -31,52 +25,7 @@ LEAK = 0.80  # What is known before departure reaches about 0.70 in March; with 
 
 
 @pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    folder = tmp_path_factory.mktemp("training")
-    port = _free_port(0)
-    database = f"sqlite:///{folder / 'mlflow.db'}"
-    command = ["mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", database, "--artifacts-destination", str(folder / "artifacts")]
-    with (folder / "mlflow.log").open("wb") as log:
-        env = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-        server = subprocess.Popen(command, stdout=log, stderr=log, env=env)
-    patch = pytest.MonkeyPatch()
-    patch.setenv("UPDRAFT_ROOT", str(folder))
-    patch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
-    settings.cache_clear()
-    try:
-        _await(f"http://127.0.0.1:{port}/health", server)
-        yield folder
-    finally:
-        server.terminate()
-        server.wait(20)
-        patch.undo()
-        settings.cache_clear()
-
-
-def _await(address: str, server: subprocess.Popen[bytes]) -> None:
-    for _ in range(240):
-        assert server.poll() is None, "the MLflow server has ended"
-        try:
-            if httpx.get(address).status_code == 200:
-                return
-        except httpx.HTTPError:
-            pass
-        time.sleep(0.5)
-    pytest.fail("the MLflow server does not answer")
-
-
-@pytest.fixture(scope="module")
-def small(flights: UseCase) -> UseCase:
-    """The flights with a search that takes seconds."""
-    search = Search(method="random", trials=1, folds=1, seed=1)
-    return flights.model_copy(update={"model": flights.model.model_copy(update={"search": search})})
-
-
-@pytest.fixture(scope="module")
-def frame(spark: SparkSession, flights: UseCase, root: Path) -> DataFrame:
-    lay(root, "2013-01-25", "2013-03-07")
-    run_data(spark, flights, "2013-01-25", "2013-03-07")
+def frame(spark: SparkSession, training: Path) -> DataFrame:
     return tables.read(spark, "flights", "features")
 
 
@@ -102,8 +51,8 @@ def test_march_is_predicted_neither_by_chance_nor_by_a_leak(
 def test_a_training_done_again_is_found_again(frame: DataFrame, small: UseCase, cut: Windows, made) -> None:  # type: ignore[no-untyped-def]
     again = make_challenger(small, frame, 0, cut, "reports/a/search_and_fit.json", {"drift_reference.json": {}})
     assert again == made
-    client = records.connect(small)
-    assert [int(found.version) for found in client.search_model_versions("name = 'flights'")] == [made.version]
+    found = records.connect(small).search_model_versions(f"run_id = '{made.run_id}'")
+    assert [int(one.version) for one in found] == [made.version]
 
 
 def test_a_killed_training_leaves_one_version_when_it_is_done_again(
@@ -115,16 +64,18 @@ def test_a_killed_training_leaves_one_version_when_it_is_done_again(
     def kill(*_: object) -> None:
         raise KeyboardInterrupt
 
+    def versions() -> set[int]:
+        return {int(found.version) for found in client.search_model_versions("name = 'flights'")}
+
     report = "reports/b/search_and_fit.json"
+    client = records.connect(small)
+    before = versions()
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(challenger, "_children", kill)
         make_challenger(small, frame, 0, cut, report, {})
-    client = records.connect(small)
-    left = {int(found.version) for found in client.search_model_versions("name = 'flights'")} - {made.version}
-    assert len(left) == 1
+    assert len(versions() - before) == 1
     done = make_challenger(small, frame, 0, cut, report, {})
-    now = {int(found.version) for found in client.search_model_versions("name = 'flights'")} - {made.version}
-    assert now == {done.version}
+    assert versions() - before == {done.version}
     client.delete_model_version("flights", str(done.version))
 
 
@@ -172,7 +123,7 @@ def test_a_single_class_stops_the_training(frame: DataFrame, small: UseCase) -> 
         fit("lightgbm", late, Columns.of(late, feature_names(late.columns)), {}, 1)
 
 
-def test_without_a_server_the_error_says_what_to_do(small: UseCase, root: Path) -> None:
+def test_without_a_server_the_error_says_what_to_do(small: UseCase) -> None:
     """In a process of its own: MLflow remembers its server."""
     code = "from updraft.training import records; from updraft.core.use_case import load_use_case; "
     code += "records.connect(load_use_case('flights'))"

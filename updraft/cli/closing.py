@@ -1,6 +1,9 @@
 """What stands at the end of a demo: the report as a file, and as tables for people."""
 
 import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from rich.console import Console
 from rich.table import Table
 
+from updraft.cli.servers import log_file
 from updraft.core.reports import DriftReport
 from updraft.core.use_case import UseCase
 
@@ -48,13 +52,29 @@ def table_rows(use_case: UseCase) -> dict[str, int]:
     from updraft.data import tables
     from updraft.data.session import session
 
-    spark = session(use_case)
     folder = settings().path("tables", use_case.name)
     names = sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.exists() else []
-    try:
-        return {name: tables.read(spark, use_case.name, name).count() for name in names}
-    finally:
-        spark.stop()
+    with _quiet():
+        spark = session(use_case)
+        try:
+            return {name: tables.read(spark, use_case.name, name).count() for name in names}
+        finally:
+            spark.stop()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """What Java says goes to a log, and not between the lines for people."""
+    log = log_file("counting")
+    log.parent.mkdir(parents=True, exist_ok=True)
+    before = os.dup(2)
+    with log.open("wb") as file:
+        os.dup2(file.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(before, 2)
+            os.close(before)
 
 
 def models(use_case: UseCase) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
@@ -115,7 +135,9 @@ def show(closing: Closing, console: Console, places: dict[str, str]) -> None:
     for one in closing.drift:
         what = f"drifted: {', '.join(one['columns'])}" if one["columns"] else "no column has drifted"
         console.print(f"Drift in {one['window']}: {what}", soft_wrap=True)
+    # No table: a path that is broken at a column's edge can be neither clicked nor copied.
+    console.print("[italic]Where to look; `make up` starts Airflow and MLflow on what the demo has left[/]")
     for what, where in places.items():
-        console.print(f"{what}: {where}", soft_wrap=True, highlight=False)
+        console.print(f"  {what:24} {where}", soft_wrap=True, highlight=False)
     verdict = "[green]All steps ended well[/]" if closing.ok else f"[red]Failed:[/] {closing.error}"
     console.print(f"{verdict}, {closing.seconds:.0f} s.")

@@ -14,7 +14,7 @@ from updraft.cli.airflow_api import ENDED, AirflowApi, Json
 from updraft.cli.closing import Closing, Step, drift_entry, models, show, table_rows
 from updraft.cli.sample import lay_sample
 from updraft.core.errors import UpdraftError
-from updraft.core.reports import DriftReport, GateReport, PromoteReport
+from updraft.core.reports import DriftReport, GateReport, PromoteReport, report_path
 from updraft.core.settings import settings
 from updraft.core.use_case import Demo, UseCase, load_use_case
 from updraft.orchestration.spark_job import report_uri
@@ -31,6 +31,8 @@ class DemoRun:
         self.started = time.monotonic()
         self.steps: list[Step] = []
         self.drift: list[Json] = []
+        self.page: str | None = None
+        self.servers: servers.Servers | None = None
         self.api: AirflowApi
 
     @contextmanager
@@ -71,12 +73,13 @@ class DemoRun:
             else:
                 say(f"{lay_sample(self.use_case.name, None, None, None)} files in {source}")
         with self.step("Airflow and MLflow") as say:
-            running = servers.start(say)
+            running = self.servers = servers.start(say)
             os.environ.update(servers.environment(running.airflow, running.mlflow))
             settings.cache_clear()
             self.api = AirflowApi(running)
             self._await_dags()
             say(f"{running.airflow} and {running.mlflow}")
+        _, champion = models(self.use_case)
         with self.step(f"Data, {plan.range} in one run") as say:
             self.api.pause(self.dag("monitoring"), True)
             self.api.pause(self.dag("data"), False)
@@ -99,8 +102,12 @@ class DemoRun:
             if found.outcome != "done":
                 raise UpdraftError(f"{self.dag('monitoring')} {run_id}: ended with {found.outcome!r}, expected a comparison.")
             self.drift.append(drift_entry(found))
+            self.page = found.page
             drifted = [column.column for column in found.columns if column.drifted]
             say(f"{len(drifted)} of {len(found.columns)} columns have drifted")
+            if champion is None and not found.detected:
+                # Done again, the champion has already learnt from these rows; the first time there is something to see.
+                raise UpdraftError(f"{self.dag('monitoring')} {run_id}: found no drift in {plan.later}, expected some.")
         if found.detected:
             with self.step("Retraining, started by the drift") as say:
                 wanted = f"drift__{run_id}"
@@ -205,9 +212,19 @@ def demo(name: str, console: Console) -> bool:
         closing = closing.model_copy(update={"steps": run.steps, "drift": run.drift, "seconds": seconds})
         report = Path(str(settings().path("demo", "report.json")))
         closing.write(report)
-    show(
-        closing,
-        console,
-        {"Report": str(report), "Look around": "`make up` starts Airflow and MLflow on what the demo has left"},
-    )
+    show(closing, console, _places(use_case, run, report))
     return closing.ok
+
+
+def _places(use_case: UseCase, run: DemoRun, report: Path) -> dict[str, str]:
+    """What can be looked at after the demo, and where."""
+    places = {"this table as a file": str(report)}
+    if run.page:
+        places["drift page (Evidently)"] = str(report_path(run.page))
+    if run.servers:
+        places |= {
+            "graph of a training": f"{run.servers.airflow}/dags/{run.dag('training')}",
+            "versions and verdicts": f"{run.servers.mlflow}/#/models/{use_case.name}",
+            "passwords of user admin": str(servers.home() / "secrets.json"),
+        }
+    return places

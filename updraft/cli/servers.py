@@ -71,6 +71,14 @@ def start(say: Callable[[str], None]) -> Servers:
     if running := find():
         return running
     stop()
+    try:
+        return _start(say)
+    except BaseException:
+        stop()  # Half a system helps nobody, and its ports would be taken.
+        raise
+
+
+def _start(say: Callable[[str], None]) -> Servers:
     airflow, mlflow = (f"http://{HOST}:{_free_port(port)}" for port in (AIRFLOW_PORT, MLFLOW_PORT))
     env = environment(airflow, mlflow)
     processes = {"mlflow": _spawn("mlflow", _mlflow_command(mlflow), env)}

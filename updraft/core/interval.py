@@ -33,6 +33,12 @@ class Interval:
         return f"{self.first}" if self.first == self.last else f"{self.first}..{self.last}"
 
 
+def on_days(days: list[date]) -> str:
+    """Single days as a condition on the partition column: labelled days may have gaps between them."""
+    listed = ", ".join(f"DATE'{day}'" for day in days)
+    return f"event_date IN ({listed})"
+
+
 def given(text: str | None) -> bool:
     """Whether an argument that came from a template carries a value: Airflow renders an absent one as ``None``."""
     return text not in (None, "", "None")

@@ -1,5 +1,6 @@
 """The Spark session of a job."""
 
+import logging
 import os
 
 from pyspark.sql import SparkSession
@@ -14,4 +15,5 @@ def session(use_case: UseCase) -> SparkSession:
     if "PYSPARK_GATEWAY_PORT" not in os.environ:
         builder = builder.config(map={**spark_conf(), **use_case.spark.conf})
     spark: SparkSession = builder.getOrCreate()
+    logging.getLogger("py4j").setLevel(logging.WARNING)  # It tells of every connection that it closes.
     return spark

@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from updraft.core.errors import UpdraftError
-from updraft.core.interval import Interval
+from updraft.core.interval import Interval, on_days
 from updraft.core.settings import settings
 
 LOCK_SECONDS = 1200
@@ -74,13 +74,12 @@ def replace_days(frame: DataFrame, use_case: str, table: str, days: list[date]) 
         UpdraftError: the table has other columns, or another writer has held the table for too long.
     """
     path = table_path(use_case, table)
-    listed = ", ".join(f"DATE'{day}'" for day in days)
     # One file a day, whether a day comes alone or in a range.
     rows = frame.withColumn("event_date", F.to_date("event_time")).repartition("event_date")
     writer = rows.write.format("delta").mode("overwrite").partitionBy("event_date")
     with writer_lock(frame.sparkSession, path):
         try:
-            writer.option("replaceWhere", f"event_date IN ({listed})").save(path)
+            writer.option("replaceWhere", on_days(days)).save(path)
         except AnalysisException as error:
             if "schema" not in str(error).lower():
                 raise

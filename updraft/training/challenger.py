@@ -8,12 +8,13 @@ from mlflow.models import infer_signature
 from mlflow.tracking import MlflowClient
 from pyspark.sql import DataFrame
 
+from updraft.core.interval import on_days
 from updraft.core.reports import SearchAndFitReport
 from updraft.core.schema import LABEL, feature_names
 from updraft.core.use_case import UseCase
 from updraft.training import records
 from updraft.training.export import check_parity, score_onnx, to_onnx
-from updraft.training.families import Columns, Fitted, example, fit, only
+from updraft.training.families import Columns, Fitted, example, fit
 from updraft.training.search import Trial, search
 from updraft.training.windows import Windows
 
@@ -39,7 +40,7 @@ def make_challenger(
         return SearchAndFitReport.model_validate(records.load_json(done, "report.json"))
 
     rows = frame.where(frame[LABEL].isNotNull())
-    train = only(rows, [*cut.train]).cache()
+    train = rows.where(on_days(cut.train)).cache()
     columns = Columns.of(train, feature_names(train.columns))
     with mlflow.start_run(run_name=f"trained until {cut.train[-1]}") as run:
         mlflow.set_tags(
@@ -55,7 +56,7 @@ def make_challenger(
         mlflow.log_params({"algorithm": best.algorithm, **best.parameters, "threshold": best.threshold})
         mlflow.log_metrics({f"validation_{name}": value for name, value in best.metrics.items()})
         fitted = fit(best.algorithm, train, columns, best.parameters, use_case.model.search.seed)
-        version = _register(client, run.info.run_id, use_case, fitted, best, only(train, cut.folds[-1]), cut)
+        version = _register(client, run.info.run_id, use_case, fitted, best, train.where(on_days(cut.folds[-1])), cut)
         for name, document in artifacts.items():
             mlflow.log_dict(document, name)
         mlflow.log_text(use_case.features_sql, "features.sql")

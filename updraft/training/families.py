@@ -20,7 +20,7 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from updraft.core.errors import UpdraftError
-from updraft.core.schema import EVENT_DATE, LABEL, ROW_ID
+from updraft.core.schema import LABEL, ROW_ID
 
 # LightGBM trains on one node: 4 M values take about 2 GiB with its copies. Above it, use a Spark ML family.
 LIGHTGBM_MAX_VALUES = 100_000_000
@@ -153,8 +153,3 @@ FAMILIES = {"logistic_regression": _logistic_regression, "lightgbm": _lightgbm}
 def example(rows: DataFrame, columns: Columns, number: int = 5) -> pd.DataFrame:
     """A few rows as a model gets them."""
     return rows.orderBy(ROW_ID).select(*columns.all).limit(number).toPandas()
-
-
-def only(frame: DataFrame, days: list[Any]) -> DataFrame:
-    """The rows of the given days."""
-    return frame.where(F.col(EVENT_DATE).isin(days))

@@ -13,9 +13,10 @@ from optuna.trial import TrialState
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from updraft.core.interval import on_days
 from updraft.core.schema import EVENT_DATE
 from updraft.core.use_case import Algorithm, Bounds, Choices, Model, Search
-from updraft.training.families import Columns, Parameters, fit, only
+from updraft.training.families import Columns, Parameters, fit
 from updraft.training.metrics import Floats, best_threshold, binary_metrics
 from updraft.training.windows import Windows
 
@@ -71,7 +72,7 @@ def _ask(study: optuna.Study, algorithm: Algorithm) -> tuple[optuna.Trial, Param
 
 def _fold(frame: DataFrame, windows: Windows, block: list[date]) -> tuple[DataFrame, DataFrame]:
     before = frame.where((F.col(EVENT_DATE) >= windows.train[0]) & (F.col(EVENT_DATE) < block[0]))
-    return before, only(frame, block)
+    return before, frame.where(on_days(block))
 
 
 def _run(
