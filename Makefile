@@ -30,8 +30,9 @@ lint: setup ## Check style, types and the layers' borders
 	@$(bin)/mypy updraft
 	@$(bin)/lint-imports
 
-bench: setup ## Measure: make bench B=name runs bench/name.py
-	@$(if $(B),,$(error make bench needs a name, as in: make bench B=name))$(bin)/python bench/$(B).py
+bench: setup ## Measure all that bench/ measures, or one: make bench B=submit
+	@for name in $(or $(B),$(filter-out harness,$(basename $(notdir $(wildcard bench/*.py))))); do \
+		$(bin)/python bench/$$name.py || exit 1; done
 
 test-compose: setup ## Run the whole system in containers, from nothing; needs Docker
 	@$(bin)/python tests/compose/check.py

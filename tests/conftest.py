@@ -28,10 +28,14 @@ def flights() -> UseCase:
 
 
 @pytest.fixture(scope="session")
-def spark(flights: UseCase) -> Iterator[SparkSession]:
+def spark(flights: UseCase, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     from updraft.data.session import session
 
-    found = session(flights)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("UPDRAFT_ROOT", str(tmp_path_factory.mktemp("spark")))  # For the event log, which it opens now.
+        settings.cache_clear()
+        found = session(flights)
+    settings.cache_clear()
     yield found
     found.stop()
 

@@ -1,5 +1,6 @@
 """The demo: a use case through its whole loop on a real Airflow, driven from outside as a person would drive it."""
 
+import logging
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -192,6 +193,7 @@ def demo(name: str, console: Console) -> bool:
     use_case = load_use_case(name)
     if use_case.demo is None:
         raise UpdraftError(f"{use_case.folder / 'use_case.yaml'}: has no section demo, so there is nothing to show.")
+    logging.getLogger("mlflow").setLevel(logging.WARNING)  # It greets a new experiment between our lines.
     were_running = servers.find() is not None
     run = DemoRun(use_case, use_case.demo, console)
     closing = Closing(use_case=name, ok=False, seconds=0, steps=[])

@@ -1,5 +1,6 @@
 """`updraft`: the command line."""
 
+import os
 import sys
 from datetime import date
 from pathlib import Path
@@ -17,23 +18,26 @@ app = typer.Typer(
     help="Keep machine-learning models in production honest. Start with `make demo`, then `make up` to look around.",
 )
 console = Console()
+SparkUi = Annotated[bool, typer.Option("--spark-ui", help="Serve Spark's pages on port 4040 and up while a task runs.")]
 UseCaseName = Annotated[str, typer.Argument(help="Name of a folder in use_cases/.")]
 
 
 @app.command()
-def demo(name: UseCaseName) -> None:
+def demo(name: UseCaseName, spark_ui: SparkUi = False) -> None:
     """Run a use case through its whole loop on a real Airflow: data, champion, drift, retraining. About ten minutes."""
     from updraft.cli.demo import demo as run_demo
 
+    _serve_spark_ui(spark_ui)
     if not run_demo(name, console):
         raise typer.Exit(1)
 
 
 @app.command()
-def up() -> None:
+def up(spark_ui: SparkUi = False) -> None:
     """Start Airflow and MLflow on this machine, on loopback only, and say where they are. Safe to repeat."""
     from updraft.cli import servers
 
+    _serve_spark_ui(spark_ui)
     with console.status("Starting") as status:
         running = servers.start(lambda text: status.update(f"Starting: {text}"))
     secrets = servers.home() / "secrets.json"
@@ -67,6 +71,12 @@ def sample(
 
     laid = lay_sample(name, out, day(start, "--start"), day(end, "--end"))
     console.print(f"{laid} files laid.")
+
+
+def _serve_spark_ui(wanted: bool) -> None:
+    # Tasks get it from the servers that start them, so it does nothing for servers that run already.
+    if wanted:
+        os.environ["UPDRAFT_SPARK_UI"] = "1"
 
 
 def main() -> None:

@@ -20,6 +20,7 @@ class Settings(BaseSettings):
     expectations: Path = Field(REPO / "expectations", description="Folder of the Great Expectations suites.")
     sources: dict[str, str] = Field({}, description="Use case to the folder or URI that replaces its data.input.")
     spark_submit: str = Field(str(REPO / "spark_jobs" / "spark-submit"), description="The spark-submit that tasks call.")
+    spark_ui: bool = Field(False, description="Serve Spark's own pages, from port 4040 on, while a job runs.")
     mlflow_ui: str | None = Field(None, description="Where people reach MLflow, if not at its tracking URI.")
     mlflow_tracking_uri: str | None = Field(None, validation_alias="MLFLOW_TRACKING_URI")
 

@@ -27,12 +27,10 @@ def java_options(*, short_job: bool) -> str:
     return " ".join(options)
 
 
-def spark_conf(*, short_job: bool = True, ui: bool = False) -> dict[str, str]:
+def spark_conf(*, short_job: bool = True) -> dict[str, str]:
     """The settings, for the operator's conf= or SparkSession.builder.config(map=...).
 
     short_job: the job takes seconds, so it starts quickly; otherwise it has more memory and Java's full compiler.
-    ui: serve Spark's own pages while the job runs; SPARK_LOCAL_IP=127.0.0.1, which spark_jobs/spark-submit sets, keeps
-    them on loopback.
     """
     settings = {
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
@@ -41,7 +39,7 @@ def spark_conf(*, short_job: bool = True, ui: bool = False) -> dict[str, str]:
         "spark.driver.memory": "1g" if short_job else "2g",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
-        "spark.ui.enabled": str(ui).lower(),
+        "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.log.level": "WARN",
         "spark.sql.session.timeZone": "UTC",
