@@ -2,7 +2,7 @@
 PYTHON ?= $(shell python3.11 --version >/dev/null 2>&1 && echo python3.11 || echo python3)
 bin := .venv/bin
 
-.PHONY: help setup demo test up down lint bench test-compose golden lock
+.PHONY: help setup demo test faults up down lint bench test-compose golden lock
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -23,6 +23,9 @@ down: ## Stop what `make up` started
 
 test: lint ## Check the code, then run the tests
 	@$(bin)/pytest
+
+faults: setup ## Kill real processes at bad moments, and see that nothing is lost or doubled
+	@$(bin)/pytest -m faults tests/faults
 
 lint: setup ## Check style, types and the layers' borders
 	@$(bin)/ruff check

@@ -1,7 +1,7 @@
 """The monitoring DAG of each use case, in Airflow as `<use_case>_monitoring`."""
 
-from updraft.core.use_case import load_use_case, use_case_names
+from updraft.core.use_case import sound_use_cases
 from updraft.orchestration.monitoring import monitoring_dag
 
-for name in use_case_names():
-    monitoring_dag(load_use_case(name))
+for use_case in sound_use_cases():
+    monitoring_dag(use_case)

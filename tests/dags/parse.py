@@ -10,12 +10,12 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.exceptions import AirflowException
 
 import updraft.core.use_case  # noqa: F401  # Airflow's own imports are not the files'.
-from updraft.core.settings import settings
+from updraft.core.settings import REPO
 
 before = set(sys.modules)
-bag = DagBag(settings().use_cases.parent / "dags", collect_dags=False)
+bag = DagBag(REPO / "dags", collect_dags=False)
 seconds = {}
-for file in sorted((settings().use_cases.parent / "dags").glob("*.py")):
+for file in sorted((REPO / "dags").glob("*.py")):
     started = time.process_time()  # Not the wall's: a busy machine is not the file's fault.
     bag.process_file(str(file), only_if_updated=False)
     seconds[file.name] = time.process_time() - started
@@ -59,7 +59,7 @@ def dag(found: Any) -> dict[str, Any]:
         "tags": sorted(found.tags),
         "schedule": {"assets": assets} if assets else type(schedule).__name__ if schedule is not None else None,
         "cron": getattr(schedule, "expression", None),
-        "start": found.start_date.isoformat(),
+        "start": found.start_date.isoformat() if found.start_date else None,
         "catchup": found.catchup,
         "max_active_runs": found.max_active_runs,
         "run_timeout": plain(found.dagrun_timeout),
@@ -82,6 +82,12 @@ print(
             "modules": sorted({name.split(".")[0] for name in set(sys.modules) - before}),
             "cycles": cycles,
             "dags": {dag_id: dag(found) for dag_id, found in bag.dags.items()},
+            # Not part of a DAG's structure: who is told is a use case's own choice.
+            "told": {
+                f"{dag_id}.{one.task_id}": sorted({to for call in one.on_failure_callback for to in call.to})
+                for dag_id, found in bag.dags.items()
+                for one in found.tasks
+            },
         }
     )
 )

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from updraft.core.settings import REPO
-from updraft.core.use_case import use_case_names
+from updraft.core.use_case import load_use_case, use_case_names
 
 GOLDEN = REPO / "tests" / "golden"
 HEAVY = ("pyspark", "mlflow", "great_expectations", "pandas", "evidently", "optuna", "lightgbm", "onnx")
@@ -19,17 +19,20 @@ PARSE_SECONDS = 0.5
 PARTS = ("data", "training", "monitoring")
 
 
-@pytest.fixture(scope="module")
-def parsed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def parse(home: Path, **settings: str) -> dict[str, Any]:
     """The DAGs as a fresh process parses them, with its timings and imports."""
-    home = tmp_path_factory.mktemp("airflow")
-    env = {**os.environ, "AIRFLOW_HOME": str(home), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
+    env = {**os.environ, **settings, "AIRFLOW_HOME": str(home), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
     env |= {"AIRFLOW__CORE__DAGS_FOLDER": str(REPO / "dags"), "AIRFLOW__CORE__PLUGINS_FOLDER": str(REPO / "plugins")}
     script = Path(__file__).with_name("parse.py")
     done = subprocess.run([sys.executable, str(script)], env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
+
+
+@pytest.fixture(scope="module")
+def parsed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return parse(tmp_path_factory.mktemp("airflow"))
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +47,7 @@ def test_every_use_case_has_its_dags_and_none_fails_to_import(parsed: dict[str, 
 
 
 def test_parsing_is_quick_and_imports_nothing_heavy(parsed: dict[str, Any]) -> None:
-    assert len(parsed["seconds"]) == len(PARTS)
+    assert set(parsed["seconds"]) == {f"{part}.py" for part in (*PARTS, "broken")}
     assert {file: s for file, s in parsed["seconds"].items() if s >= PARSE_SECONDS} == {}
     assert [name for name in parsed["modules"] if name in HEAVY] == []
 
@@ -71,6 +74,20 @@ def test_every_dag_has_tags_docs_and_a_limit(dags: dict[str, Any]) -> None:
         assert dag["description"], dag_id
         assert dag["catchup"] is False, dag_id
         assert dag["max_active_runs"] <= 4, dag_id
+
+
+def test_no_use_case_is_broken(dags: dict[str, Any]) -> None:
+    """Each says in its documentation what is wrong with its use case."""
+    assert {dag_id: dag["doc_md"] for dag_id, dag in dags.items() if "broken" in dag["tags"]} == {}
+
+
+def test_a_failed_task_tells_exactly_those_that_its_use_case_names(parsed: dict[str, Any], dags: dict[str, Any]) -> None:
+    wanted = {
+        f"{dag_id}.{task['task_id']}": sorted(load_use_case(dag_id.rsplit("_", 1)[0]).alerts.email)
+        for dag_id, dag in dags.items()
+        for task in dag["tasks"]
+    }
+    assert parsed["told"] == wanted
 
 
 def test_every_connection_that_is_named_exists(dags: dict[str, Any], root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from updraft.core.errors import UpdraftError
 from updraft.core.interval import Interval, given, parse_day, parse_interval
-from updraft.core.reports import Report
+from updraft.core.reports import Report, write_error
 from updraft.core.use_case import UseCase, load_use_case
 
 PR_SET_PDEATHSIG = 1
@@ -58,4 +58,8 @@ def run_job(description: str | None, job: Callable[[Arguments], Report]) -> None
         print(f"{report.outcome}: {report.model_dump_json(exclude={'use_case', 'outcome'})[:2000]}")
     except UpdraftError as error:
         print(f"ERROR {given_arguments.use_case}: {error}", file=sys.stderr)
+        write_error(given_arguments.report, str(error))
         sys.exit(1)
+    except Exception as error:
+        write_error(given_arguments.report, f"{type(error).__name__}: {error}")
+        raise

@@ -10,6 +10,8 @@ from upath import UPath
 from updraft.core.errors import UpdraftError
 from updraft.core.settings import settings
 
+ERROR_LENGTH = 2000  # Spark's messages hold whole plans.
+
 
 class Report(BaseModel):
     """Common to all jobs. ``outcome`` is ``done``, or why there was nothing to do."""
@@ -21,15 +23,7 @@ class Report(BaseModel):
 
     def write(self, uri: str) -> None:
         """Write the report at ``uri``, relative to ``UPDRAFT_ROOT``."""
-        path = report_path(uri)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        text = self.model_dump_json(indent=2)
-        if path.protocol in ("", "file"):
-            part = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-            part.write_text(text)
-            part.replace(path)
-        else:
-            path.write_text(text)  # Object stores put a whole object or none.
+        _write(report_path(uri), self.model_dump_json(indent=2))
 
     @classmethod
     def read(cls, uri: str) -> Self:
@@ -49,8 +43,28 @@ def report_path(uri: str) -> UPath:
     return UPath(uri) if "://" in uri or uri.startswith("/") else settings().path(uri)
 
 
+def error_path(uri: str) -> UPath:
+    """Where a job that fails says why, beside the report that it does not write."""
+    return report_path(uri).with_suffix(".error.txt")
+
+
+def write_error(uri: str, text: str) -> None:
+    """Tell the DAG in a few sentences why there is no report."""
+    _write(error_path(uri), text[:ERROR_LENGTH])
+
+
+def _write(path: UPath, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.protocol in ("", "file"):
+        part = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+        part.write_text(text)
+        part.replace(path)
+    else:
+        path.write_text(text)  # Object stores put a whole object or none.
+
+
 class IngestReport(Report):
-    """``files`` were found and hold ``rows``; ``missing_days`` have no file."""
+    """``files`` were found and hold ``rows``; ``missing_days`` have no file, or one without rows."""
 
     first: date
     last: date

@@ -1,15 +1,16 @@
 """The use-case model: what ``use_cases/<name>/use_case.yaml`` may say. Strict, frozen, and every mistake is named."""
 
 from datetime import date
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from croniter import croniter
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from updraft.core.errors import UpdraftError
+from updraft.core.mistakes import Document, mistake, suggest
 from updraft.core.settings import settings
+from updraft.core.sql import sql_mistakes
 
 ColumnType = Literal["string", "int", "bigint", "double", "boolean", "date", "timestamp"]
 RESERVED = {"row_id", "event_time", "event_date", "label", "raw", "reasons", "corrupt_record", "source_file"}
@@ -61,21 +62,42 @@ class Data(Strict):
     lookups: dict[str, Lookup] = {}
     max_quarantine: Share = Field(0.1, description="A partition with a larger share of failing rows is refused.")
 
-    @model_validator(mode="after")
-    def _names_exist(self) -> "Data":
-        if "{day}" not in self.files:
-            raise ValueError(f"files: found {self.files!r}, expected a name with {{day}} in it")
-        if "/" in self.files:
-            raise ValueError(f"files: found {self.files!r}, expected a name without folders; data.input names the folder")
-        if reserved := {name.lower() for name in self.columns} & RESERVED:
-            raise ValueError(f"columns: {sorted(reserved)} are names of Updraft's own columns; name them otherwise")
-        for field in ("key", "known_after"):
-            for name in getattr(self, field):
-                if name not in self.columns:
-                    raise ValueError(f"{field}: {name!r} is not among the columns{suggest(name, self.columns)}")
-        if known := set(self.key) & set(self.known_after):
-            raise ValueError(f"key: {sorted(known)} are known only after the prediction")
-        return self
+    # One validator a key, so that its mistakes are told with its own line, and beside those of all other keys.
+    @field_validator("files")
+    @classmethod
+    def _one_file_a_day(cls, files: str) -> str:
+        if "/" in files:
+            raise ValueError("expected a name without folders; data.input names the folder")
+        try:
+            dated = files.format(day="2024-01-31")
+        except (ValueError, LookupError):
+            dated = files
+        if dated == files or "2024-01-31" not in dated:
+            raise ValueError("expected a name with {day} in it, and no other braces")
+        return files
+
+    @field_validator("columns")
+    @classmethod
+    def _not_reserved(cls, columns: dict[str, ColumnType]) -> dict[str, ColumnType]:
+        if reserved := {name.lower() for name in columns} & RESERVED:
+            raise ValueError(f"{sorted(reserved)} are names of Updraft's own columns; name them otherwise")
+        return columns
+
+    @field_validator("key", "known_after")
+    @classmethod
+    def _are_columns(cls, names: list[str], info: ValidationInfo) -> list[str]:
+        columns = info.data.get("columns", names)  # Absent if they are wrong themselves.
+        unknown = [name for name in names if name not in columns]
+        wrong = [f"{name!r} is not among the columns{suggest(name, columns)}" for name in unknown]
+        if info.field_name == "known_after":
+            wrong += [
+                f"{name!r} is known only after the prediction, but part of the key"
+                for name in info.data.get("key", [])
+                if name in names
+            ]
+        if wrong:
+            raise ValueError("; ".join(wrong))
+        return names
 
 
 class Bounds(Strict):
@@ -144,6 +166,21 @@ class Schedule(Strict):
     cron: str = Field("@daily", description="When a partition's interval ends, UTC.")
     start: date
 
+    @field_validator("cron")
+    @classmethod
+    def _is_cron(cls, cron: str) -> str:
+        if not croniter.is_valid(cron):
+            raise ValueError("expected a cron expression such as '0 6 * * *' or @daily")
+        return cron
+
+
+class Alerts(Strict):
+    """Who is told when a task has finally failed. By default nobody, so that nothing tries to mail where nobody asked."""
+
+    email: list[Annotated[str, Field(pattern=r"^[^@\s,;<>{}]+@[^@\s,;<>{}]+$")]] = Field(
+        [], description="Addresses, told by smtp_default."
+    )
+
 
 class Days(Strict):
     """Days from start to end, both included."""
@@ -179,6 +216,7 @@ class UseCase(Strict):
     model: Model
     gate: Gate
     drift: Drift = Drift()
+    alerts: Alerts = Alerts()
     demo: Demo | None = None
 
     @property
@@ -186,51 +224,49 @@ class UseCase(Strict):
         return (self.folder / "features.sql").read_text()
 
 
-def suggest(found: str, known: Any) -> str:
-    """`` Did you mean ...?`` for the nearest right spelling, or nothing."""
-    near = get_close_matches(found, [str(k) for k in known], n=1)
-    return f". Did you mean {near[0]!r}?" if near else ""
-
-
 def use_case_names() -> list[str]:
     """The folders of use cases, in order of name."""
     return sorted(p.parent.name for p in settings().use_cases.glob("*/use_case.yaml"))
+
+
+def sound_use_cases() -> list[UseCase]:
+    """The use cases without a mistake, in order of name: those of the others must not stop them."""
+    return [found for found in _all().values() if isinstance(found, UseCase)]
+
+
+def broken_use_cases() -> dict[str, str]:
+    """The mistakes of the other use cases, by name."""
+    return {name: str(found) for name, found in _all().items() if isinstance(found, UpdraftError)}
+
+
+def _all() -> dict[str, UseCase | UpdraftError]:
+    found: dict[str, UseCase | UpdraftError] = {}
+    for name in use_case_names():
+        try:
+            found[name] = load_use_case(name)
+        except UpdraftError as error:
+            found[name] = error
+    return found
 
 
 def load_use_case(name: str) -> UseCase:
     """Read and check one use case.
 
     Raises:
-        UpdraftError: there is no such use case, or its file is wrong; the text lists every mistake.
+        UpdraftError: there is no such use case, or its files are wrong; the text lists every mistake with its line.
     """
     folder = settings().use_cases / name
     file = folder / "use_case.yaml"
     if not file.exists():
         known = use_case_names()
         raise UpdraftError(f"use case {name!r}: not found{suggest(name, known)} Known: {', '.join(known) or 'none'}.")
+    document = Document.read(file)
+    wrong = [*document.repeated(), *sql_mistakes(folder, document)]
     try:
-        content = yaml.safe_load(file.read_text())
-        if not isinstance(content, dict):
-            raise UpdraftError(f"{file}: found {type(content).__name__}, expected sections such as data and model.")
-        return UseCase.model_validate({**content, "name": name, "folder": folder})
-    except yaml.YAMLError as error:
-        raise UpdraftError(f"{file}: not readable as YAML: {error}") from None
+        use_case = UseCase.model_validate({**document.content, "name": name, "folder": folder})
     except ValidationError as error:
-        raise UpdraftError(f"{file}:\n" + "\n".join(_mistake(e) for e in error.errors())) from None
-
-
-def _mistake(error: Any) -> str:
-    place = ".".join(str(part) for part in error["loc"])
-    hint = ""
-    if error["type"] == "extra_forbidden":
-        hint = suggest(str(error["loc"][-1]), _fields_at(error["loc"][:-1]))
-    found = "" if error["type"] == "missing" else f" (found {error['input']!r})"
-    return f"  {place or 'file'}: {error['msg']}{found if len(found) < 120 else ''}{hint}"
-
-
-def _fields_at(place: tuple[int | str, ...]) -> list[str]:
-    model: Any = UseCase
-    for part in place:
-        field = getattr(model, "model_fields", {}).get(part)
-        model = field.annotation if field else None
-    return list(getattr(model, "model_fields", {}))
+        wrong += [mistake(found, document, UseCase) for found in error.errors()]
+    if wrong:
+        listed = "\n".join(f"  {one}" for one in sorted(wrong))
+        raise UpdraftError(f"{file}: {len(wrong)} mistake{'s' * (len(wrong) > 1)}.\n{listed}")
+    return use_case

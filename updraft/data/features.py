@@ -36,6 +36,7 @@ def _publish(frame: DataFrame, use_case: UseCase, interval: Interval, expected: 
     tables.replace_days(frame, use_case.name, "features", interval.days)
     return FeaturesReport(
         use_case=use_case.name,
+        outcome="done" if counts["rows"] else "no data",  # Written all the same: the days' earlier rows are gone.
         rows=counts["rows"],
         labelled=counts["labelled"],
         columns=feature_names(frame.columns),

@@ -10,9 +10,10 @@ from upath import UPath
 
 from updraft.core.errors import UpdraftError
 from updraft.core.interval import Interval
+from updraft.core.mistakes import suggest
 from updraft.core.reports import IngestReport
 from updraft.core.settings import settings
-from updraft.core.use_case import UseCase, suggest
+from updraft.core.use_case import UseCase
 from updraft.data import tables
 from updraft.data.columns import typed
 
@@ -29,15 +30,13 @@ def ingest(spark: SparkSession, use_case: UseCase, interval: Interval, files: di
     Raises:
         UpdraftError: a file's header differs from the declared columns; nothing is written then.
     """
-    missing = [day for day in interval.days if day not in files]
-    report = IngestReport(
-        use_case=use_case.name, first=interval.first, last=interval.last, files=len(files), missing_days=missing
-    )
+    report = IngestReport(use_case=use_case.name, first=interval.first, last=interval.last, files=len(files))
     for file in files.values():
         check_header(file, list(use_case.data.columns))
     raw = bronze(read_raw(spark, use_case, list(files.values())), use_case).cache()
     try:
         rows = {row["day"]: row["count"] for row in raw.groupBy(F.to_date("event_time").alias("day")).count().collect()}
+        report = report.model_copy(update={"missing_days": [day for day in interval.days if day not in rows]})
         if not rows:
             return report.model_copy(update={"outcome": "no data"})
         # A day without rows is left as it is, in a range as in a run of its own.

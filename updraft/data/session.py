@@ -3,8 +3,11 @@
 import logging
 import os
 
+from pyspark.errors import ParseException
 from pyspark.sql import SparkSession
 
+from updraft.core.errors import UpdraftError
+from updraft.core.mistakes import Document
 from updraft.core.settings import settings
 from updraft.core.spark_conf import spark_conf
 from updraft.core.use_case import UseCase
@@ -14,6 +17,9 @@ def session(use_case: UseCase) -> SparkSession:
     """The session that spark-submit has configured, or, outside of it, one with the same settings.
 
     Its event log goes to ``spark-events`` under the root; ``UPDRAFT_SPARK_UI`` also serves its pages while it runs.
+
+    Raises:
+        UpdraftError: SQL of the use case does not parse, so nothing is read or written; the text lists every such mistake.
     """
     builder = SparkSession.builder.appName(use_case.spark.app_name)
     if "PYSPARK_GATEWAY_PORT" not in os.environ:
@@ -25,4 +31,29 @@ def session(use_case: UseCase) -> SparkSession:
         builder = builder.config("spark.ui.enabled", True)
     spark: SparkSession = builder.getOrCreate()
     logging.getLogger("py4j").setLevel(logging.WARNING)  # It tells of every connection that it closes.
+    check_sql(spark, use_case)
     return spark
+
+
+def check_sql(spark: SparkSession, use_case: UseCase) -> None:
+    """Let Spark's own parser read all SQL of the use case; it takes milliseconds once Spark is there."""
+    parser = spark._jsparkSession.sessionState().sqlParser()
+    data, wrong = use_case.data, []
+    for place, text in {("data", "event_time"): data.event_time, ("data", "target", "sql"): data.target.sql}.items():
+        try:
+            parser.parseExpression(text)
+        except ParseException as error:
+            line = Document.read(use_case.folder / "use_case.yaml").line(place)
+            wrong.append(f"  use_case.yaml line {line}: {'.'.join(place)}: {_sentence(error)}")
+    try:
+        parser.parsePlan(use_case.features_sql)
+    except ParseException as error:
+        wrong.append(f"  features.sql: {_sentence(error)}")
+    if wrong:
+        raise UpdraftError(
+            f"{use_case.folder}: Spark cannot parse its SQL. Mend it, then clear this task.\n" + "\n".join(wrong)
+        )
+
+
+def _sentence(error: ParseException) -> str:
+    return str(error).strip().splitlines()[0]

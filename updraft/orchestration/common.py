@@ -6,6 +6,7 @@ from typing import Any
 from airflow.sdk import Asset
 
 from updraft.core.use_case import UseCase
+from updraft.orchestration.alerts import FailureAlert
 
 RETRY_DELAY = timedelta(seconds=20)
 TASK_TIMEOUT = timedelta(hours=2)
@@ -27,6 +28,8 @@ def dag_arguments(use_case: UseCase, part: str, doc: str | None) -> dict[str, An
             "retries": 1,
             "retry_delay": RETRY_DELAY,
             "execution_timeout": TASK_TIMEOUT,
+            # A task's, because a DAG's own may never be called (airflow#63374).
+            "on_failure_callback": [FailureAlert(use_case)] if use_case.alerts.email else [],
         },
     }
 

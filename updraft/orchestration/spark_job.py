@@ -5,11 +5,11 @@ from typing import Any
 
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
 from airflow.sdk import Context
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 from updraft.core.errors import UpdraftError
 from updraft.core.interval import parse_interval
-from updraft.core.reports import report_path
+from updraft.core.reports import error_path, report_path
 from updraft.core.settings import REPO, settings
 from updraft.core.spark_conf import spark_conf
 from updraft.core.use_case import UseCase
@@ -64,8 +64,16 @@ class SparkJob(SparkSubmitOperator):
             except UpdraftError as error:
                 raise AirflowFailException(str(error)) from None
         # What an earlier attempt has reported must not pass for this one's.
-        report_path(self.report).unlink(missing_ok=True)
-        super().execute(context)
+        for path in (report_path(self.report), error_path(self.report)):
+            path.unlink(missing_ok=True)
+        try:
+            super().execute(context)
+        except AirflowException as error:
+            told = error_path(self.report)
+            if not told.exists():
+                raise
+            # The job's own words instead of spark-submit's command line.
+            raise AirflowException(told.read_text()) from error
         path = report_path(self.report)
         if not path.exists():
             raise AirflowFailException(f"report {path}: not found, though the job has ended. Is UPDRAFT_ROOT the same there?")

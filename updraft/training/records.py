@@ -102,7 +102,7 @@ def registered(client: MlflowClient, use_case: UseCase, version: int) -> Registe
 
 def identity(use_case: UseCase, report: str, features_version: int) -> str:
     """What makes a training the same one: its DAG run, its rows, its use case."""
-    parts = [report, features_version, use_case.model_dump_json(exclude={"folder"}), use_case.features_sql]
+    parts = [report, features_version, use_case.model_dump_json(exclude={"folder", "alerts"}), use_case.features_sql]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 

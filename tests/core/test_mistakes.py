@@ -1,0 +1,130 @@
+"""B22: a use case's mistakes are told all at once, each with its line and the nearest right spelling."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from updraft.core.errors import UpdraftError
+from updraft.core.settings import REPO, settings
+from updraft.core.sql import mistakes_in
+from updraft.core.use_case import broken_use_cases, load_use_case, sound_use_cases, use_case_names
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The flights, to be spoilt, beside a sound copy of them."""
+    for name in ("flights", "departures"):
+        shutil.copytree(REPO / "use_cases" / "flights", tmp_path / name)
+    monkeypatch.setenv("UPDRAFT_USE_CASES", str(tmp_path))
+    settings.cache_clear()
+    yield tmp_path / "flights"
+    settings.cache_clear()
+
+
+def change(file: Path, old: str, new: str) -> int:
+    """Replace a text that stands there once, and tell its line."""
+    text = file.read_text()
+    assert text.count(old) == 1, old
+    file.write_text(text.replace(old, new))
+    return text[: text.index(old)].count("\n") + 1
+
+
+def mistakes() -> list[str]:
+    with pytest.raises(UpdraftError) as refused:
+        load_use_case("flights")
+    return [line.strip() for line in str(refused.value).splitlines()[1:]]
+
+
+def test_b22_all_mistakes_at_once_with_line_and_suggestion(folder: Path) -> None:
+    file = folder / "use_case.yaml"
+    change(file, "owner: flight-operations\n", "")
+    lines = {
+        "tittle": change(file, "title:", "tittle:"),
+        "event_time": change(file, "sched_dep_time % 100, 0)", "sched_dep_time % 100, 0"),
+        "key": change(file, "key: [carrier, flight, origin]", "key: [carier, flight, origin]"),
+        "sql": change(file, "sql: arr_delay > 15 ", "sql: '(arr_delay > 15' "),
+        "model": change(file, "    lightgbm:", "    lightgmb:"),
+        "window": change(file, "drift:\n  window: 7", "drift:\n  windw: 7") + 1,
+    }
+    query = change(folder / "features.sql", "SELECT\n", "SELCT\n")
+    found = mistakes()
+    expected = [
+        "line 1: title: missing",
+        "line 1: owner: missing",
+        f"line {lines['tittle']}: tittle: not a key of this section. Did you mean 'title'?",
+        f"line {lines['event_time']}: data.event_time: ( is never closed",
+        f"line {lines['key']}: data.key: 'carier' is not among the columns. Did you mean 'carrier'? (found ",
+        f"line {lines['sql']}: data.target.sql: ( is never closed",
+        f"line {lines['model']}: model.algorithms.lightgmb: Input should be 'logistic_regression' or 'lightgbm' "
+        "(found 'lightgmb'). Did you mean 'lightgbm'?",
+        f"line {lines['window']}: drift.windw: not a key of this section. Did you mean 'window'?",
+        f"features.sql line {query}: found 'SELCT', expected a query such as SELECT. Did you mean 'SELECT'?",
+    ]
+    missing = [one for one in expected if not any(line.startswith(one) for line in found)]
+    assert missing == [], "\n".join(found)
+    assert len(found) == len(expected), "\n".join(found)
+    assert [one for one in found if not one.startswith("features.sql")] == found[:-1], "the query's come last"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ('cron: "@daily"', "cron: daily at noon", "schedule.cron: expected a cron expression"),
+        ("start: 2013-01-01\n\nspark", "start: 2013-02-30\n\nspark", "not readable as YAML: day is out of range"),
+        ("  window: 7", "  window: 7\n  window: 8", "window: given twice, first in line"),
+        ("gate:\n", "gate: [\n", "not readable as YAML"),
+        ("  later: {start", "  latr: {start", "demo.latr: not a key of this section. Did you mean 'later'?"),
+        ("  files: flights_{day}.csv", "  files: flights_{date}.csv", "expected a name with {day}"),
+        ("null_values:", "alerts: {email: [ops]}\n  null_values:", "data.alerts: not a key of this section"),
+        ("gate:\n", "alerts: {email: [nobody]}\ngate:\n", "alerts.email.0:"),
+    ],
+)
+def test_b22_other_mistakes_are_named_with_their_line(folder: Path, old: str, new: str, says: str) -> None:
+    change(folder / "use_case.yaml", old, new)
+    with pytest.raises(UpdraftError) as refused:
+        load_use_case("flights")
+    assert says in str(refused.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"- a list", b"\xff\xfe\x00 no text", b"a: &x {b: *x}\n"])
+def test_b22_a_file_that_is_no_use_case_is_refused_as_one(folder: Path, content: bytes) -> None:
+    (folder / "use_case.yaml").write_bytes(content)
+    with pytest.raises(UpdraftError, match=r"use_case\.yaml"):
+        load_use_case("flights")
+
+
+def test_b22_other_use_cases_keep_working(folder: Path) -> None:
+    (folder / "features.sql").unlink()
+    assert use_case_names() == ["departures", "flights"]
+    assert [one.name for one in sound_use_cases()] == ["departures"]
+    assert list(broken_use_cases()) == ["flights"]
+    assert "features.sql not found" in broken_use_cases()["flights"]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT ')' AS a, \"(\" AS b, `[` AS c -- (\n/* ( */ FROM clean",
+        "SELECT 'it''s', 'a\\'b (', r'\\' AS d FROM t",
+        "WITH a AS (SELECT array(1)[0] AS x) SELECT x FROM a;",
+    ],
+)
+def test_brackets_in_texts_and_comments_are_no_mistake(sql: str) -> None:
+    assert list(mistakes_in(sql)) == []
+
+
+@pytest.mark.parametrize(
+    ("sql", "line", "says"),
+    [
+        ("SELECT (\n1", 0, "( is never closed"),
+        ("SELECT\n1)", 1, ") closes nothing"),
+        ("SELECT a[0)", 0, ") closes nothing"),
+        ("SELECT\n'abc", 1, "' is never closed"),
+        ("SELECT 1 /* x", 0, "/* is never closed"),
+    ],
+)
+def test_what_never_closes_is_found_on_its_line(sql: str, line: int, says: str) -> None:
+    ((found, text),) = mistakes_in(sql)
+    assert (found, says in text) == (line, True), text

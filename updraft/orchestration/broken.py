@@ -1,0 +1,35 @@
+"""What stands in Airflow for a use case that has mistakes, in place of its DAGs.
+
+Its `use_case.yaml` or `features.sql` is wrong, so its DAGs cannot be made. Other use cases are not touched by that.
+Mend the mistakes: within a minute this DAG goes, and the use case's own come back, with their runs.
+"""
+
+import re
+from textwrap import indent
+
+from airflow.sdk import DAG, task
+from airflow.sdk.exceptions import AirflowFailException
+
+TAG = "broken"  # The integrity test refuses it, so that nothing broken is merged.
+
+
+def broken_dag(name: str, mistakes: str) -> DAG:
+    """``<use_case>_broken``: one task, which fails with the mistakes. ``name`` is the folder's, which may be wrong itself."""
+    with DAG(
+        dag_id=f"{re.sub(r'[^A-Za-z0-9_.-]', '_', name)}_{TAG}",
+        dag_display_name=f"{name}: broken",
+        description="The use case has mistakes, so its DAGs are not there.",
+        # Indented, it is code to Markdown: what was found in the files stays what it is.
+        doc_md=f"{__doc__}\n{indent(mistakes, '    ')}\n",
+        tags=["updraft", TAG],
+        schedule=None,
+        catchup=False,
+        default_args={"owner": "updraft"},
+    ) as dag:
+
+        @task(task_id="mistakes", retries=0, doc_md="Fails, and says what is wrong.")
+        def fail() -> None:
+            raise AirflowFailException(mistakes)
+
+        fail()
+    return dag
