@@ -51,6 +51,19 @@ def spoil(file: Path, change: dict[str, Any]) -> str:
         ({"data": {"max_quarantine": 1.5}}, "less than or equal to 1"),
         ({"model": {"algorithms": {}}}, "algorithms"),
         ({"model": {"algorithms": {"lightgmb": {}}}}, "lightgmb"),
+        ({"model": {"algorithms": {"lightgbm": {"fixed": {"num_leaves": 9}, "search": {"num_leaves": [7]}}}}}, "keep one"),
+        ({"model": {"search": {"method": "grid"}}}, "grid needs lists of values, but ['regParam'] are ranges"),
+        (
+            {
+                "model": {
+                    "search": {"method": "grid"},
+                    "algorithms": {"lightgbm": {"search": {"max_depth": [1, 2, 3, 4, 5]}}},
+                },
+            },
+            "the grid of lightgbm has 5 combinations",
+        ),
+        ({"model": {"search": {"minutes": 0}}}, "model.search.minutes"),
+        ({"model": {"search": {"parralelism": 2}}}, "model.search.parralelism"),
         ({"kind": "binari"}, "kind"),
     ],
 )

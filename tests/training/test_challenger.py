@@ -5,33 +5,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from updraft.core.errors import UpdraftError
-from updraft.core.schema import LABEL, feature_names
 from updraft.core.use_case import UseCase
-from updraft.data import tables
 from updraft.training import records
 from updraft.training.challenger import make_challenger
-from updraft.training.export import check_parity, score_onnx, to_onnx
-from updraft.training.families import Columns, fit
 from updraft.training.metrics import binary_metrics
 from updraft.training.scoring import holdout_scores, model_uri
-from updraft.training.windows import Windows, windows
+from updraft.training.windows import Windows
 
 LEAK = 0.80  # What is known before departure reaches about 0.70 in March; with a column known later it is near 1.
-
-
-@pytest.fixture(scope="module")
-def frame(spark: SparkSession, training: Path) -> DataFrame:
-    return tables.read(spark, "flights", "features")
-
-
-@pytest.fixture(scope="module")
-def cut(frame: DataFrame, small: UseCase) -> Windows:
-    return windows(tables.partitions(frame), small.model)
 
 
 @pytest.fixture(scope="module")
@@ -87,40 +71,18 @@ def test_the_record_holds_trials_description_and_no_pickle(small: UseCase, made)
     children = client.search_runs([made.experiment_id], f"tags.mlflow.parentRunId = '{made.run_id}'")
     assert {child.data.params["algorithm"] for child in children} == {"logistic_regression", "lightgbm"}
     assert all("auc" in child.data.metrics for child in children)
+    (one_starts, one_ends), (other_starts, other_ends) = [(c.info.start_time, c.info.end_time) for c in children]
+    assert one_starts < other_ends, "two trials of a batch overlap in time, and their records say so"
+    assert other_starts < one_ends
+    assert made.trials == made.planned == 2
+    assert not made.cut
+    assert "updraft.search_cut" not in found.tags
     import mlflow
 
     local = Path(mlflow.artifacts.download_artifacts(f"models:/flights/{made.version}"))
     names = [path.name for path in local.rglob("*") if path.is_file()]
     assert "model.onnx" in names
     assert not [name for name in names if name.endswith((".pkl", ".pickle", ".cloudpickle"))]
-
-
-@pytest.mark.parametrize("algorithm", ["logistic_regression", "lightgbm"])
-def test_the_exported_model_predicts_what_the_native_one_does(
-    frame: DataFrame, small: UseCase, cut: Windows, algorithm: str
-) -> None:
-    """Also for absent numbers and for categories that were never seen."""
-    from pyspark.sql import functions as F
-
-    labelled = frame.where(frame[LABEL].isNotNull())
-    train = labelled.where(labelled.event_date < cut.holdout[0])
-    columns = Columns.of(train, feature_names(train.columns))
-    fitted = fit(algorithm, train, columns, small.model.algorithms[algorithm].fixed, 1)  # type: ignore[index]
-    odd = labelled.where(labelled.event_date >= cut.holdout[0]).limit(500).withColumn("carrier", F.lit("??"))
-    odd = odd.withColumn("plane_age", F.lit(None).cast("double")).withColumn("temp", F.lit(None).cast("double")).cache()
-    _, native = fitted.predict(odd)
-    exported, rows = to_onnx(fitted), odd.toPandas()
-    assert np.ptp(native) > 0.05
-    assert check_parity(exported, rows, native) < 1e-5
-    with pytest.raises(UpdraftError, match="differs from the native one"):
-        check_parity(exported, rows, 1 - native)
-    assert score_onnx(exported, rows).shape == (500,)
-
-
-def test_a_single_class_stops_the_training(frame: DataFrame, small: UseCase) -> None:
-    late = frame.where("label = 1")
-    with pytest.raises(UpdraftError, match="expected both classes"):
-        fit("lightgbm", late, Columns.of(late, feature_names(late.columns)), {}, 1)
 
 
 def test_without_a_server_the_error_says_what_to_do(small: UseCase) -> None:

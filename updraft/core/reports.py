@@ -105,7 +105,10 @@ class FeaturesReport(Report):
 
 
 class SearchAndFitReport(Report):
-    """Model ``version`` was fitted on ``train``, its search included; ``holdout`` was looked at by nobody."""
+    """Model ``version`` was fitted on ``train``, its search included; ``holdout`` was looked at by nobody.
+
+    Of ``planned`` trials ``trials`` were run, ``pruned`` of them not to their end; ``cut`` says that minutes ended the search.
+    """
 
     version: int
     algorithm: str
@@ -118,6 +121,9 @@ class SearchAndFitReport(Report):
     holdout_last: date
     metrics: dict[str, float]
     trials: int
+    planned: int
+    pruned: int
+    cut: bool
 
 
 class EvaluateReport(Report):

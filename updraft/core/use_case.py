@@ -1,6 +1,7 @@
 """The use-case model: what ``use_cases/<name>/use_case.yaml`` may say. Strict, frozen, and every mistake is named."""
 
 from datetime import date
+from math import prod
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,6 +15,7 @@ from updraft.core.sql import sql_mistakes
 
 ColumnType = Literal["string", "int", "bigint", "double", "boolean", "date", "timestamp"]
 RESERVED = {"row_id", "event_time", "event_date", "label", "raw", "reasons", "corrupt_record", "source_file"}
+Family = Literal["logistic_regression", "random_forest", "gradient_boosted_trees", "lightgbm"]
 Floored = Literal["auc", "f1", "accuracy", "precision", "recall"]  # Of these, more is better.
 Share = Annotated[float, Field(ge=0, le=1)]
 # What a search may range over: the values of a list, or the numbers between two bounds.
@@ -109,17 +111,32 @@ class Bounds(Strict):
 
 
 class Algorithm(Strict):
-    """An algorithm's hyperparameters: those that are fixed, and those that are searched."""
+    """An algorithm's hyperparameters, by its library's own names: those that are fixed, and those that are searched."""
 
     fixed: dict[str, str | bool | int | float] = {}
     search: dict[str, Choices | Bounds] = {}
 
+    @property
+    def combinations(self) -> int | None:
+        """How many there are to try; None where a range gives no end of them."""
+        lists = [values for values in self.search.values() if not isinstance(values, Bounds)]
+        return prod(map(len, lists)) if len(lists) == len(self.search) else None
+
+    @model_validator(mode="after")
+    def _fixed_or_searched(self) -> "Algorithm":
+        if both := sorted(set(self.fixed) & set(self.search)):
+            raise ValueError(f"{both} are fixed and searched; keep one")
+        return self
+
 
 class Search(Strict):
-    """How hyperparameters are searched."""
+    """How hyperparameters are searched. The same seed, parallelism and trials give the same trials and the same winner."""
 
     method: Literal["grid", "random", "tpe"] = "random"
     trials: int = Field(4, ge=1, description="Trials of each algorithm that has something to search.")
+    minutes: float | None = Field(None, gt=0, description="No batch of trials starts after these; the first one always does.")
+    parallelism: int = Field(2, ge=1, description="Trials of a batch, which run at the same time; not taken from the machine.")
+    pruning: bool = Field(True, description="Stop a trial after a fold in which it is below the median of those before it.")
     folds: int = Field(2, ge=1, description="Validation blocks, in time order, each as long as the holdout.")
     seed: int = 0
 
@@ -129,15 +146,24 @@ class Model(Strict):
 
     window: int = Field(ge=2, description="Partitions to train and tune on, the newest before the holdout.")
     holdout: int = Field(ge=1, description="Newest labelled partitions, kept for the evaluation alone.")
+    min_rows: int = Field(100, ge=2, description="Fewest labelled rows that any model of the search may learn from.")
     metric: Literal["auc", "log_loss"] = "auc"
-    algorithms: dict[Literal["logistic_regression", "lightgbm"], Algorithm] = Field(min_length=1)
+    algorithms: dict[Family, Algorithm] = Field(min_length=1)
     search: Search = Search()
 
     @model_validator(mode="after")
     def _grids_are_finite(self) -> "Model":
+        if self.search.method != "grid":
+            return self
         ranges = [name for one in self.algorithms.values() for name, values in one.search.items() if isinstance(values, Bounds)]
-        if self.search.method == "grid" and ranges:
+        if ranges:
             raise ValueError(f"search.method: grid needs lists of values, but {sorted(ranges)} are ranges; use random or tpe")
+        for name, one in self.algorithms.items():
+            if (size := one.combinations or 1) > self.search.trials:
+                raise ValueError(
+                    f"search.trials: found {self.search.trials}, but the grid of {name} has {size} combinations; "
+                    "raise trials, shorten its lists, or use random or tpe"
+                )
         return self
 
 

@@ -1,9 +1,11 @@
 """A challenger from beginning to end: search, final fit, export, registration, all on record in MLflow."""
 
+from functools import partial
 from typing import Any
 
 import mlflow
 import pandas as pd
+from mlflow.entities import Metric, Param, Run
 from mlflow.models import infer_signature
 from mlflow.tracking import MlflowClient
 from pyspark.sql import DataFrame
@@ -15,7 +17,7 @@ from updraft.core.use_case import UseCase
 from updraft.training import records
 from updraft.training.export import check_parity, score_onnx, to_onnx
 from updraft.training.families import Columns, Fitted, example, fit
-from updraft.training.search import Trial, search
+from updraft.training.search import Outcome, Trial, check_rows, search
 from updraft.training.windows import Windows
 
 # What a server of the model needs; given, so that MLflow does not spend seconds to infer it.
@@ -42,6 +44,7 @@ def make_challenger(
     rows = frame.where(frame[LABEL].isNotNull())
     train = rows.where(on_days(cut.train)).cache()
     columns = Columns.of(train, feature_names(train.columns))
+    check_rows(train, cut, use_case.model)
     with mlflow.start_run(run_name=f"trained until {cut.train[-1]}") as run:
         mlflow.set_tags(
             {
@@ -52,11 +55,12 @@ def make_challenger(
                 "updraft.holdout": str(cut.holdout_interval),
             }
         )
-        best = search(train, columns, cut, use_case.model, _record_trial)
+        outcome = search(train, columns, cut, use_case.model, partial(_record_trial, client, run))
+        best = outcome.best
         mlflow.log_params({"algorithm": best.algorithm, **best.parameters, "threshold": best.threshold})
         mlflow.log_metrics({f"validation_{name}": value for name, value in best.metrics.items()})
         fitted = fit(best.algorithm, train, columns, best.parameters, use_case.model.search.seed)
-        version = _register(client, run.info.run_id, use_case, fitted, best, train.where(on_days(cut.folds[-1])), cut)
+        version = _register(client, run.info.run_id, use_case, fitted, outcome, train.where(on_days(cut.folds[-1])), cut)
         for name, document in artifacts.items():
             mlflow.log_dict(document, name)
         mlflow.log_text(use_case.features_sql, "features.sql")
@@ -73,26 +77,42 @@ def make_challenger(
             holdout_last=cut.holdout[-1],
             metrics=best.metrics,
             trials=len(_children(client, run.info.experiment_id, run.info.run_id)),
+            planned=outcome.planned,
+            pruned=sum(trial.pruned for trial in outcome.trials),
+            cut=outcome.cut,
         )
         mlflow.log_dict(result.model_dump(mode="json"), "report.json")
     return result
 
 
-def _record_trial(number: int, trial: Trial) -> None:
-    with mlflow.start_run(run_name=f"{number:02d} {trial.algorithm}", nested=True):
-        mlflow.log_params({"algorithm": trial.algorithm, **trial.parameters})
-        mlflow.log_metrics({**trial.metrics, "seconds": trial.seconds})
-        for step, fold in enumerate(trial.folds):
-            mlflow.log_metrics({f"fold_{name}": value for name, value in fold.items()}, step=step)
+def _record_trial(client: MlflowClient, parent: Run, trial: Trial) -> None:
+    """As a child run that has the trial's own times; of a pruned one only its folds, so that nobody takes it for whole."""
+    state = "pruned" if trial.pruned else "complete"
+    child = client.create_run(
+        parent.info.experiment_id,
+        start_time=int(trial.started * 1000),
+        run_name=f"{trial.number:02d} {trial.algorithm}",
+        tags={"mlflow.parentRunId": parent.info.run_id, "updraft.trial": state},
+    ).info.run_id
+    ended = int(trial.ended * 1000)
+    figures = {"seconds": trial.seconds, **({} if trial.pruned else trial.metrics)}
+    metrics = [Metric(name, value, ended, 0) for name, value in figures.items()]
+    for step, fold in enumerate(trial.folds):
+        metrics += [Metric(f"fold_{name}", value, ended, step) for name, value in fold.items()]
+    parameters = {"algorithm": trial.algorithm, **trial.parameters}
+    client.log_batch(child, metrics, [Param(name, str(value)) for name, value in parameters.items()])
+    client.set_terminated(child, end_time=ended)
     print(
-        f"trial {number:2d}  {trial.algorithm:20s} auc {trial.metrics['auc']:.4f}  {trial.seconds:5.1f} s  {trial.parameters}"
+        f"trial {trial.number:2d}  {trial.algorithm:20s} auc {trial.metrics['auc']:.4f}  {trial.seconds:5.1f} s  {state:8s} "
+        f"{trial.parameters}"
     )
 
 
 def _register(
-    client: MlflowClient, run_id: str, use_case: UseCase, fitted: Fitted, best: Trial, sample: DataFrame, cut: Windows
+    client: MlflowClient, run_id: str, use_case: UseCase, fitted: Fitted, outcome: Outcome, sample: DataFrame, cut: Windows
 ) -> int:
     """Log the model as ONNX, which loads without pickles, and register it."""
+    best = outcome.best
     exported = to_onnx(fitted)
     ordered = sample.orderBy("row_id").limit(2000).cache()
     rows = ordered.toPandas()
@@ -112,12 +132,13 @@ def _register(
         source=info.model_uri,
         model_id=info.model_id,
         run_id=run_id,
-        description=_description(use_case, best, cut),
+        description=_description(use_case, outcome, cut),
         tags={
             "updraft.algorithm": best.algorithm,
             "updraft.threshold": repr(best.threshold),
             "updraft.trained_from": str(cut.train[0]),
             "updraft.trained_until": str(cut.train[-1]),
+            **({"updraft.search_cut": _progress(outcome)} if outcome.cut else {}),
         },
     )
     client.set_registered_model_alias(use_case.name, records.CHALLENGER, created.version)
@@ -129,13 +150,19 @@ def _ensure_model(client: MlflowClient, use_case: UseCase) -> None:
         client.create_registered_model(use_case.name, description=f"{use_case.title}. {use_case.description}")
 
 
-def _description(use_case: UseCase, best: Trial, cut: Windows) -> str:
+def _description(use_case: UseCase, outcome: Outcome, cut: Windows) -> str:
+    best = outcome.best
     parameters = ", ".join(f"{name} {value}" for name, value in best.parameters.items())
+    minutes = f" The search was cut by its minutes, after {_progress(outcome)}." if outcome.cut else ""
     return (
         f"Probability that {use_case.data.target.description}. {best.algorithm} ({parameters}), trained on "
         f"{len(cut.train)} partitions, {cut.train[0]} to {cut.train[-1]}. Mean over {len(cut.folds)} validation blocks: "
-        f"{use_case.model.metric} {best.metrics[use_case.model.metric]:.4f}. Owner: {use_case.owner}."
+        f"{use_case.model.metric} {best.metrics[use_case.model.metric]:.4f}.{minutes} Owner: {use_case.owner}."
     )
+
+
+def _progress(outcome: Outcome) -> str:
+    return f"{len(outcome.trials)} of {outcome.planned} trials"
 
 
 def _children(client: MlflowClient, experiment_id: str, run_id: str) -> list[Any]:

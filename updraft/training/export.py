@@ -11,6 +11,7 @@ from onnx import TensorProto, compose, helper
 
 from updraft.core.errors import UpdraftError
 from updraft.training.families import Columns, Fitted, Probabilities, SparkModel
+from updraft.training.trees import is_ensemble, trees_to_onnx
 
 SPARK_OPSET = 15  # The newest that the converter of Spark models knows.
 SKLEARN_OPSETS = {"": 17, "ai.onnx.ml": 3}
@@ -22,7 +23,7 @@ def to_onnx(fitted: Fitted) -> onnx.ModelProto:
 
     MLflow's ONNX flavour feeds a DataFrame's columns one by one and flattens what comes out, so both have one dimension.
     """
-    converted = _spark(fitted) if isinstance(fitted, SparkModel) else _sklearn(fitted)
+    converted = _convert(fitted)
     inner = compose.add_prefix(converted, "inner_")
     inner.graph.name = "pipeline"
     probabilities = inner.graph.output[-1].name
@@ -73,6 +74,12 @@ def check_parity(model: onnx.ModelProto, rows: pd.DataFrame, native: Probabiliti
             "It was not registered. Use another algorithm, or report the converter's fault."
         )
     return difference
+
+
+def _convert(fitted: Fitted) -> onnx.ModelProto:
+    if not isinstance(fitted, SparkModel):
+        return _sklearn(fitted)
+    return trees_to_onnx(fitted) if is_ensemble(fitted.model) else _spark(fitted)
 
 
 def _spark(fitted: Fitted) -> onnx.ModelProto:

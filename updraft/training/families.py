@@ -5,15 +5,17 @@ means absent. What has to be learnt (medians, categories, scales) is learnt from
 """
 
 import warnings
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from pyspark.errors import IllegalArgumentException
 from pyspark.ml import Pipeline, PipelineModel
-from pyspark.ml.classification import LogisticRegression
-from pyspark.ml.feature import Imputer, OneHotEncoder, StandardScaler, StringIndexer, VectorAssembler
+from pyspark.ml.classification import GBTClassifier, LogisticRegression, RandomForestClassifier
+from pyspark.ml.feature import Imputer, OneHotEncoder, StandardScaler, StringIndexer, StringIndexerModel, VectorAssembler
 from pyspark.ml.functions import vector_to_array
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -21,9 +23,17 @@ from pyspark.sql import types as T
 
 from updraft.core.errors import UpdraftError
 from updraft.core.schema import LABEL, ROW_ID
+from updraft.core.use_case import suggest
 
 # LightGBM trains on one node: 4 M values take about 2 GiB with its copies. Above it, use a Spark ML family.
 LIGHTGBM_MAX_VALUES = 100_000_000
+LIGHTGBM_OURS = ["random_state", "seed", "deterministic", "force_row_wise", "verbose", "objective"]
+SPARK_FAMILIES: dict[str, Any] = {
+    "logistic_regression": LogisticRegression,
+    "random_forest": RandomForestClassifier,
+    "gradient_boosted_trees": GBTClassifier,
+}
+PARTITIONS = 4
 Probabilities = npt.NDArray[np.float64]
 Parameters = dict[str, Any]  # By name, as the algorithm knows them.
 
@@ -84,45 +94,90 @@ class SklearnModel:
 
 
 def fit(algorithm: str, rows: DataFrame, columns: Columns, parameters: Parameters, seed: int) -> Fitted:
-    """Fit one model of the family ``algorithm`` on all of ``rows``.
+    """Fit one model of the family ``algorithm`` on all of ``rows``, whose labels are of both classes.
 
     Raises:
-        UpdraftError: the labels hold a single class, or a family does not know a parameter.
+        UpdraftError: the family refuses a parameter's value, or the rows.
     """
-    classes = [row[LABEL] for row in rows.select(LABEL).distinct().collect()]
-    if len(classes) < 2:
-        raise UpdraftError(f"training: found labels {classes}, expected both classes. Widen model.window, or see target.sql.")
-    return FAMILIES[algorithm](rows, columns, parameters, seed)
-
-
-def _logistic_regression(rows: DataFrame, columns: Columns, parameters: Parameters, _seed: int) -> Fitted:
-    """Spark ML, deterministic: medians for absent numbers, standardised; one-hot categories, one more for the unseen."""
-    filled, indexed = [f"{c}__filled" for c in columns.numbers], [f"{c}__index" for c in columns.categories]
-    hot = [f"{c}__hot" for c in columns.categories]
+    if algorithm == "lightgbm":
+        return _lightgbm(rows, columns, parameters, seed)
     try:
-        estimator = LogisticRegression(featuresCol="features", labelCol=LABEL, **parameters)
-    except TypeError as error:
-        raise UpdraftError(f"model.algorithms.logistic_regression: {error}. Expected Spark's parameter names.") from None
+        return SparkModel(columns, _spark_pipeline(algorithm, rows, columns, parameters, seed))
+    except (TypeError, IllegalArgumentException) as error:
+        reason = str(error).splitlines()[0]
+        raise UpdraftError(f"model.algorithms.{algorithm}: {reason}. See the parameter in Spark's documentation.") from None
+
+
+def check_parameters(algorithm: str, names: Collection[str]) -> None:
+    """Refuse names that are not parameters of the family, or that are not for a use case to set.
+
+    Raises:
+        UpdraftError: it names them, with the nearest right spelling.
+    """
+    if algorithm == "lightgbm":
+        from lightgbm import LGBMClassifier
+        from lightgbm.basic import _ConfigAliases
+
+        known = {*LGBMClassifier().get_params(), *_ConfigAliases._get_all_param_aliases()}
+        ours = {*LIGHTGBM_OURS, *(alias for name in LIGHTGBM_OURS for alias in _ConfigAliases.get(name))}
+    else:
+        known = {parameter.name for parameter in SPARK_FAMILIES[algorithm]().params}
+        ours = {name for name in known if name.endswith("Col")} | {"seed"}
+    if unknown := sorted(set(names) - (known - ours)):
+        hints = "".join(suggest(name, known - ours) for name in unknown)
+        raise UpdraftError(
+            f"model.algorithms.{algorithm}: found {unknown}, expected names of the algorithm's parameters{hints}"
+        )
+
+
+def _spark_pipeline(algorithm: str, rows: DataFrame, columns: Columns, parameters: Parameters, seed: int) -> PipelineModel:
+    """Spark ML: medians for absent numbers, categories by index with one more for the unseen, then what the family needs."""
+    filled, indexed = [f"{c}__filled" for c in columns.numbers], [f"{c}__index" for c in columns.categories]
+    stages: list[Any] = []
+    if columns.numbers:
+        stages.append(Imputer(inputCols=columns.numbers, outputCols=filled, strategy="median"))
+    if columns.categories:
+        stages.append(StringIndexer(inputCols=columns.categories, outputCols=indexed, handleInvalid="keep"))
+    make = SPARK_FAMILIES[algorithm]
+    if make is LogisticRegression:
+        stages += _scaled_and_one_hot(columns, filled, indexed)
+        estimator = make(featuresCol="features", labelCol=LABEL, **parameters)
+        return Pipeline(stages=[*stages, estimator]).fit(rows)
+    # Trees take categories as they are and split them by sets; bins must be at least as many as the categories of a column.
+    stages.append(VectorAssembler(inputCols=[*filled, *indexed], outputCol="features"))
+    estimator = make(featuresCol="features", labelCol=LABEL, seed=seed, **parameters)
+    prepare = Pipeline(stages=stages).fit(_in_fixed_order(rows))
+    if columns.categories and "maxBins" not in parameters:
+        indexer = next(stage for stage in prepare.stages if isinstance(stage, StringIndexerModel))
+        most = max(map(len, indexer.labelsArray)) + 1
+        estimator = estimator.setMaxBins(max(most, estimator.getMaxBins()))
+    return PipelineModel(stages=[*prepare.stages, estimator.fit(prepare.transform(_in_fixed_order(rows)))])
+
+
+def _scaled_and_one_hot(columns: Columns, filled: list[str], indexed: list[str]) -> list[Any]:
     if not columns.numbers:
         raise UpdraftError(
             "model.algorithms.logistic_regression: found no numeric feature, expected at least one in features.sql."
         )
+    hot = [f"{c}__hot" for c in columns.categories]
     stages: list[Any] = [
-        Imputer(inputCols=columns.numbers, outputCols=filled, strategy="median"),
         VectorAssembler(inputCols=filled, outputCol="numbers__vector"),
         StandardScaler(inputCol="numbers__vector", outputCol="numbers__scaled", withMean=True),
     ]
     if columns.categories:
-        stages.append(StringIndexer(inputCols=columns.categories, outputCols=indexed, handleInvalid="keep"))
         stages.append(OneHotEncoder(inputCols=indexed, outputCols=hot, dropLast=False))
-    stages.append(VectorAssembler(inputCols=["numbers__scaled", *hot], outputCol="features"))
-    return SparkModel(columns, Pipeline(stages=[*stages, estimator]).fit(rows))
+    return [*stages, VectorAssembler(inputCols=["numbers__scaled", *hot], outputCol="features")]
+
+
+def _in_fixed_order(rows: DataFrame) -> DataFrame:
+    """The same rows in the same partitions whatever the machine: trees draw rows and candidate splits by their place."""
+    return rows.repartition(PARTITIONS, ROW_ID).sortWithinPartitions(ROW_ID)
 
 
 def _lightgbm(rows: DataFrame, columns: Columns, parameters: Parameters, seed: int) -> Fitted:
     """LightGBM on one node, behind an ordinal encoding (the unseen: -1). Same seed, same trees."""
     from lightgbm import LGBMClassifier
-    from lightgbm.basic import _ConfigAliases
+    from lightgbm.basic import LightGBMError
     from sklearn.compose import ColumnTransformer
     from sklearn.pipeline import Pipeline as SklearnPipeline
     from sklearn.preprocessing import OrdinalEncoder
@@ -133,21 +188,19 @@ def _lightgbm(rows: DataFrame, columns: Columns, parameters: Parameters, seed: i
             f"model.algorithms.lightgbm: found {values:,} values to train on, expected at most {LIGHTGBM_MAX_VALUES:,} "
             "on one node. Narrow model.window or use a Spark ML algorithm."
         )
-    if unknown := sorted(set(parameters) - set(LGBMClassifier().get_params()) - set(_ConfigAliases._get_all_param_aliases())):
-        raise UpdraftError(f"model.algorithms.lightgbm: found {unknown}, expected names of LightGBM's parameters.")
     encoder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, dtype=np.float64)
     prepare = ColumnTransformer([("categories", encoder, columns.categories), ("numbers", "passthrough", columns.numbers)])
     booster = LGBMClassifier(random_state=seed, deterministic=True, force_row_wise=True, verbose=-1, **parameters)
     pipeline = SklearnPipeline([("prepare", prepare), ("model", booster)])
     # Sorted, because the order of rows decides which of them a bagging draws.
     training = rows.select(*columns.all, LABEL, ROW_ID).toPandas().sort_values(ROW_ID, ignore_index=True)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="X does not have valid feature names")
+    # For the whole process, because trials run in threads, and a filter for a while is not safe among them.
+    warnings.filterwarnings("ignore", message="X does not have valid feature names")
+    try:
         pipeline.fit(training[columns.all], training[LABEL].astype(int))
+    except LightGBMError as error:
+        raise UpdraftError(f"model.algorithms.lightgbm: {error} See the parameter in LightGBM's documentation.") from None
     return SklearnModel(columns, pipeline)
-
-
-FAMILIES = {"logistic_regression": _logistic_regression, "lightgbm": _lightgbm}
 
 
 def example(rows: DataFrame, columns: Columns, number: int = 5) -> pd.DataFrame:
