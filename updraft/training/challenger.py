@@ -3,23 +3,29 @@
 from typing import Any
 
 import mlflow
+import onnx
 import pandas as pd
 from mlflow.models import infer_signature
 from mlflow.tracking import MlflowClient
+from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT, MLFLOW_RUN_NOTE
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from updraft.core.interval import on_days
 from updraft.core.reports import SearchAndFitReport
-from updraft.core.schema import LABEL, feature_names
+from updraft.core.schema import LABEL, ROW_ID, feature_names
 from updraft.core.use_case import UseCase
 from updraft.training import records
 from updraft.training.export import check_parity, score_onnx, to_onnx
 from updraft.training.families import Columns, Fitted, example, fit
+from updraft.training.plots import importance_figure, permutation_importance
+from updraft.training.provenance import Used, code_tags, dag_run_tags, log_rows
 from updraft.training.search import Trial, search
 from updraft.training.windows import Windows
 
 # What a server of the model needs; given, so that MLflow does not spend seconds to infer it.
 REQUIREMENTS = ["mlflow", "onnx", "onnxruntime", "pandas"]
+SAMPLE_ROWS = 2000  # For the comparison of exported and native model, and for the importance of the features.
 
 
 def make_challenger(
@@ -43,6 +49,7 @@ def make_challenger(
     train = rows.where(on_days(cut.train)).cache()
     columns = Columns.of(train, feature_names(train.columns))
     with mlflow.start_run(run_name=f"trained until {cut.train[-1]}") as run:
+        dag_run, code = dag_run_tags(report), code_tags()
         mlflow.set_tags(
             {
                 records.IDENTITY: key,
@@ -50,13 +57,29 @@ def make_challenger(
                 "updraft.features_version": str(features_version),
                 "updraft.train": str(cut.train_interval),
                 "updraft.holdout": str(cut.holdout_interval),
+                **dag_run,
+                **code,
             }
         )
         best = search(train, columns, cut, use_case.model, _record_trial)
         mlflow.log_params({"algorithm": best.algorithm, **best.parameters, "threshold": best.threshold})
         mlflow.log_metrics({f"validation_{name}": value for name, value in best.metrics.items()})
+        counted = train.agg(F.count(LABEL), F.sum(LABEL)).collect()[0]
+        used = Used(features_version, cut.train_interval, int(counted[0]), int(counted[1]))
+        log_rows(client, run.info.run_id, "training", use_case, used, train)
         fitted = fit(best.algorithm, train, columns, best.parameters, use_case.model.search.seed)
-        version = _register(client, run.info.run_id, use_case, fitted, best, train.where(on_days(cut.folds[-1])), cut)
+        description = _description(use_case, best, cut, used, {**dag_run, **code})
+        mlflow.set_tag(MLFLOW_RUN_NOTE, description)
+        tags = {
+            "updraft.algorithm": best.algorithm,
+            "updraft.threshold": repr(best.threshold),
+            "updraft.trained_from": str(cut.train[0]),
+            "updraft.trained_until": str(cut.train[-1]),
+            "updraft.features_version": str(features_version),
+            **dag_run,
+        }
+        newest = train.where(on_days(cut.folds[-1]))
+        version = _register(client, run.info.run_id, use_case, fitted, newest, description, tags)
         for name, document in artifacts.items():
             mlflow.log_dict(document, name)
         mlflow.log_text(use_case.features_sql, "features.sql")
@@ -90,15 +113,23 @@ def _record_trial(number: int, trial: Trial) -> None:
 
 
 def _register(
-    client: MlflowClient, run_id: str, use_case: UseCase, fitted: Fitted, best: Trial, sample: DataFrame, cut: Windows
+    client: MlflowClient,
+    run_id: str,
+    use_case: UseCase,
+    fitted: Fitted,
+    newest: DataFrame,
+    description: str,
+    tags: dict[str, str],
 ) -> int:
-    """Log the model as ONNX, which loads without pickles, and register it."""
+    """Log the model as ONNX, which loads without pickles, and register it. ``newest``: rows of the newest validation block."""
     exported = to_onnx(fitted)
-    ordered = sample.orderBy("row_id").limit(2000).cache()
-    rows = ordered.toPandas()
-    _, native = fitted.predict(ordered)
+    # A sample that is the same again, and that is spread over the block: rows in the order of their ids are rows of one day.
+    sample = newest.orderBy(F.xxhash64(ROW_ID), ROW_ID).limit(SAMPLE_ROWS).cache()
+    rows = sample.toPandas()
+    _, native = fitted.predict(sample)
     mlflow.log_metric("export_difference", check_parity(exported, rows, native))
-    shown = example(ordered, fitted.columns)
+    _log_importance(exported, rows, fitted.columns, use_case.model.search.seed)
+    shown = example(sample, fitted.columns)
     info = mlflow.onnx.log_model(
         exported,
         name="model",
@@ -108,20 +139,19 @@ def _register(
     )
     _ensure_model(client, use_case)
     created = client.create_model_version(
-        use_case.name,
-        source=info.model_uri,
-        model_id=info.model_id,
-        run_id=run_id,
-        description=_description(use_case, best, cut),
-        tags={
-            "updraft.algorithm": best.algorithm,
-            "updraft.threshold": repr(best.threshold),
-            "updraft.trained_from": str(cut.train[0]),
-            "updraft.trained_until": str(cut.train[-1]),
-        },
+        use_case.name, source=info.model_uri, model_id=info.model_id, run_id=run_id, description=description, tags=tags
     )
     client.set_registered_model_alias(use_case.name, records.CHALLENGER, created.version)
     return int(created.version)
+
+
+def _log_importance(exported: onnx.ModelProto, rows: pd.DataFrame, columns: Columns, seed: int) -> None:
+    importance = permutation_importance(exported, rows, columns, seed)
+    if importance is None:
+        print(f"importance: {len(rows)} rows of the newest validation block hold a single class, so nothing is drawn")
+        return
+    mlflow.log_dict(importance, "plots/importance.json")
+    mlflow.log_figure(importance_figure(importance), "plots/importance.png")
 
 
 def _ensure_model(client: MlflowClient, use_case: UseCase) -> None:
@@ -129,13 +159,23 @@ def _ensure_model(client: MlflowClient, use_case: UseCase) -> None:
         client.create_registered_model(use_case.name, description=f"{use_case.title}. {use_case.description}")
 
 
-def _description(use_case: UseCase, best: Trial, cut: Windows) -> str:
+def _description(use_case: UseCase, best: Trial, cut: Windows, used: Used, origin: dict[str, str]) -> str:
+    """A model card in Markdown. Its first paragraph is the summary that the evidence carries; the gate adds the verdict."""
     parameters = ", ".join(f"{name} {value}" for name, value in best.parameters.items())
-    return (
-        f"Probability that {use_case.data.target.description}. {best.algorithm} ({parameters}), trained on "
-        f"{len(cut.train)} partitions, {cut.train[0]} to {cut.train[-1]}. Mean over {len(cut.folds)} validation blocks: "
-        f"{use_case.model.metric} {best.metrics[use_case.model.metric]:.4f}. Owner: {use_case.owner}."
-    )
+    dag_run = f"`{origin['updraft.dag_run_id']}`" if "updraft.dag_run_id" in origin else "none, by hand"
+    if "updraft.dag_run_url" in origin:
+        dag_run = f"[{origin['updraft.dag_run_id']}]({origin['updraft.dag_run_url']})"
+    changed = {"true": ", with changes that are not committed", "false": "", "unknown": ""}[origin["updraft.dirty"]]
+    return f"""\
+Probability that {use_case.data.target.description}. {best.algorithm} ({parameters}), trained on \
+{len(cut.train)} partitions, {cut.train[0]} to {cut.train[-1]}. Mean over {len(cut.folds)} validation blocks: \
+{use_case.model.metric} {best.metrics[use_case.model.metric]:.4f}. Owner: {use_case.owner}.
+
+- Trained on {used}
+- DAG run: {dag_run}
+- Code: commit `{origin[MLFLOW_GIT_COMMIT][:12]}`{changed}
+- In the training's run: pictures in `plots/`, `features.sql`, `drift_reference.json`, `evidence.json`, a child run a trial
+"""
 
 
 def _children(client: MlflowClient, experiment_id: str, run_id: str) -> list[Any]:
