@@ -13,6 +13,8 @@ def job(arguments: Arguments) -> EvaluateReport:
     from updraft.decisions.evidence import Candidate, Evidence, Gain, Holdout
     from updraft.training import records
     from updraft.training.metrics import binary_metrics, paired_bootstrap
+    from updraft.training.plots import curves, holdout_figures
+    from updraft.training.provenance import Used, log_rows
     from updraft.training.scoring import holdout_scores, model_uri
 
     client = records.connect(use_case)
@@ -53,6 +55,15 @@ def job(arguments: Arguments) -> EvaluateReport:
         champion=candidates[1] if champion else None,
         gain=gain,
     )
+    used = Used(trained.features_version, days, len(labels), int(labels.sum()))
+    log_rows(client, trained.run_id, "holdout", use_case, used, holdout)
+    drawn = {
+        f"{role} v{model.version} ({model.algorithm})": curves(labels, probabilities, model.threshold)
+        for role, model, probabilities in zip(("challenger", "champion"), models, scores, strict=False)
+    }
+    client.log_dict(trained.run_id, drawn, "plots/holdout.json")
+    for name, figure in holdout_figures(drawn, f"{used}\npositive means: {use_case.data.target.description}").items():
+        client.log_figure(trained.run_id, figure, f"plots/{name}")
     document = evidence.model_dump(mode="json")
     client.log_dict(trained.run_id, document, "evidence.json")
     for name, metric in candidates[0].metrics.items():

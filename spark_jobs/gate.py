@@ -25,7 +25,7 @@ def job(arguments: Arguments) -> GateReport:
         champion=champion_of(evidence),
         reasons=verdict.reasons,
     )
-    note_verdict(records.connect(use_case), use_case, report)
+    note_verdict(records.connect(use_case), use_case, report, evidence)
     return report
 
 

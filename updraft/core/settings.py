@@ -11,7 +11,7 @@ REPO = Path(__file__).parents[2]
 
 
 class Settings(BaseSettings):
-    """Read from the environment, prefix ``UPDRAFT_``; the tracking server keeps MLflow's own name."""
+    """Read from the environment, prefix ``UPDRAFT_``; what MLflow and Airflow read too keeps the name that they give it."""
 
     model_config = SettingsConfigDict(env_prefix="UPDRAFT_", env_nested_delimiter="__", frozen=True, extra="ignore")
 
@@ -23,11 +23,16 @@ class Settings(BaseSettings):
     spark_ui: bool = Field(False, description="Serve Spark's own pages, from port 4040 on, while a job runs.")
     mlflow_ui: str | None = Field(None, description="Where people reach MLflow, if not at its tracking URI.")
     mlflow_tracking_uri: str | None = Field(None, validation_alias="MLFLOW_TRACKING_URI")
+    airflow_ui: str | None = Field(None, validation_alias="AIRFLOW__API__BASE_URL")
 
     def path(self, *parts: str) -> UPath:
         """A place under the root; a relative root is taken from the repository, so that every process means the same."""
         root = self.root if "://" in self.root else str(REPO / self.root)
         return UPath(root).joinpath(*parts)
+
+    def table(self, use_case: str, table: str) -> UPath:
+        """Where a table lies."""
+        return self.path("tables", use_case, table)
 
     def source(self, use_case: str, declared: str) -> UPath:
         """The folder in which the raw rows of ``use_case`` lie: the override from the settings, else the declared one."""

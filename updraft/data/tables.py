@@ -20,7 +20,7 @@ LOCK_SECONDS = 1200
 
 def table_path(use_case: str, table: str) -> str:
     """Where a table lies."""
-    return str(settings().path("tables", use_case, table))
+    return str(settings().table(use_case, table))
 
 
 def exists(use_case: str, table: str) -> bool:
@@ -35,7 +35,7 @@ def version(use_case: str, table: str) -> int:
 
 def _commits(use_case: str, table: str) -> list[int]:
     # The names in Delta's log are its protocol; asking Spark for its history takes a job and a second.
-    log = settings().path("tables", use_case, table, "_delta_log")
+    log = settings().table(use_case, table) / "_delta_log"
     return [int(file.stem) for file in log.glob("*.json") if file.stem.isdigit()] if log.exists() else []
 
 

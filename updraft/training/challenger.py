@@ -4,24 +4,30 @@ from functools import partial
 from typing import Any
 
 import mlflow
+import onnx
 import pandas as pd
 from mlflow.entities import Metric, Param, Run
 from mlflow.models import infer_signature
 from mlflow.tracking import MlflowClient
+from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT, MLFLOW_RUN_NOTE
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from updraft.core.interval import on_days
 from updraft.core.reports import SearchAndFitReport
-from updraft.core.schema import LABEL, feature_names
+from updraft.core.schema import LABEL, ROW_ID, feature_names
 from updraft.core.use_case import UseCase
 from updraft.training import records
 from updraft.training.export import check_parity, score_onnx, to_onnx
 from updraft.training.families import Columns, Fitted, example, fit
+from updraft.training.plots import importance_figure, permutation_importance
+from updraft.training.provenance import Used, code_tags, dag_run_tags, log_rows
 from updraft.training.search import Outcome, Trial, check_rows, search
 from updraft.training.windows import Windows
 
 # What a server of the model needs; given, so that MLflow does not spend seconds to infer it.
 REQUIREMENTS = ["mlflow", "onnx", "onnxruntime", "pandas"]
+SAMPLE_ROWS = 2000  # For the comparison of exported and native model, and for the importance of the features.
 
 
 def make_challenger(
@@ -46,6 +52,7 @@ def make_challenger(
     columns = Columns.of(train, feature_names(train.columns))
     check_rows(train, cut, use_case.model)
     with mlflow.start_run(run_name=f"trained until {cut.train[-1]}") as run:
+        dag_run, code = dag_run_tags(report), code_tags()
         mlflow.set_tags(
             {
                 records.IDENTITY: key,
@@ -53,14 +60,31 @@ def make_challenger(
                 "updraft.features_version": str(features_version),
                 "updraft.train": str(cut.train_interval),
                 "updraft.holdout": str(cut.holdout_interval),
+                **dag_run,
+                **code,
             }
         )
         outcome = search(train, columns, cut, use_case.model, partial(_record_trial, client, run))
         best = outcome.best
         mlflow.log_params({"algorithm": best.algorithm, **best.parameters, "threshold": best.threshold})
         mlflow.log_metrics({f"validation_{name}": value for name, value in best.metrics.items()})
+        counted = train.agg(F.count(LABEL), F.sum(LABEL)).collect()[0]
+        used = Used(features_version, cut.train_interval, int(counted[0]), int(counted[1]))
+        log_rows(client, run.info.run_id, "training", use_case, used, train)
         fitted = fit(best.algorithm, train, columns, best.parameters, use_case.model.search.seed)
-        version = _register(client, run.info.run_id, use_case, fitted, outcome, train.where(on_days(cut.folds[-1])), cut)
+        description = _description(use_case, outcome, cut, used, {**dag_run, **code})
+        mlflow.set_tag(MLFLOW_RUN_NOTE, description)
+        tags = {
+            "updraft.algorithm": best.algorithm,
+            "updraft.threshold": repr(best.threshold),
+            "updraft.trained_from": str(cut.train[0]),
+            "updraft.trained_until": str(cut.train[-1]),
+            "updraft.features_version": str(features_version),
+            **dag_run,
+            **({"updraft.search_cut": _progress(outcome)} if outcome.cut else {}),
+        }
+        newest = train.where(on_days(cut.folds[-1]))
+        version = _register(client, run.info.run_id, use_case, fitted, newest, description, tags)
         for name, document in artifacts.items():
             mlflow.log_dict(document, name)
         mlflow.log_text(use_case.features_sql, "features.sql")
@@ -109,16 +133,23 @@ def _record_trial(client: MlflowClient, parent: Run, trial: Trial) -> None:
 
 
 def _register(
-    client: MlflowClient, run_id: str, use_case: UseCase, fitted: Fitted, outcome: Outcome, sample: DataFrame, cut: Windows
+    client: MlflowClient,
+    run_id: str,
+    use_case: UseCase,
+    fitted: Fitted,
+    newest: DataFrame,
+    description: str,
+    tags: dict[str, str],
 ) -> int:
-    """Log the model as ONNX, which loads without pickles, and register it."""
-    best = outcome.best
+    """Log the model as ONNX, which loads without pickles, and register it. ``newest``: rows of the newest validation block."""
     exported = to_onnx(fitted)
-    ordered = sample.orderBy("row_id").limit(2000).cache()
-    rows = ordered.toPandas()
-    _, native = fitted.predict(ordered)
+    # A sample that is the same again, and that is spread over the block: rows in the order of their ids are rows of one day.
+    sample = newest.orderBy(F.xxhash64(ROW_ID), ROW_ID).limit(SAMPLE_ROWS).cache()
+    rows = sample.toPandas()
+    _, native = fitted.predict(sample)
     mlflow.log_metric("export_difference", check_parity(exported, rows, native))
-    shown = example(ordered, fitted.columns)
+    _log_importance(exported, rows, fitted.columns, use_case.model.search.seed)
+    shown = example(sample, fitted.columns)
     info = mlflow.onnx.log_model(
         exported,
         name="model",
@@ -128,21 +159,19 @@ def _register(
     )
     _ensure_model(client, use_case)
     created = client.create_model_version(
-        use_case.name,
-        source=info.model_uri,
-        model_id=info.model_id,
-        run_id=run_id,
-        description=_description(use_case, outcome, cut),
-        tags={
-            "updraft.algorithm": best.algorithm,
-            "updraft.threshold": repr(best.threshold),
-            "updraft.trained_from": str(cut.train[0]),
-            "updraft.trained_until": str(cut.train[-1]),
-            **({"updraft.search_cut": _progress(outcome)} if outcome.cut else {}),
-        },
+        use_case.name, source=info.model_uri, model_id=info.model_id, run_id=run_id, description=description, tags=tags
     )
     client.set_registered_model_alias(use_case.name, records.CHALLENGER, created.version)
     return int(created.version)
+
+
+def _log_importance(exported: onnx.ModelProto, rows: pd.DataFrame, columns: Columns, seed: int) -> None:
+    importance = permutation_importance(exported, rows, columns, seed)
+    if importance is None:
+        print(f"importance: {len(rows)} rows of the newest validation block hold a single class, so nothing is drawn")
+        return
+    mlflow.log_dict(importance, "plots/importance.json")
+    mlflow.log_figure(importance_figure(importance), "plots/importance.png")
 
 
 def _ensure_model(client: MlflowClient, use_case: UseCase) -> None:
@@ -150,15 +179,25 @@ def _ensure_model(client: MlflowClient, use_case: UseCase) -> None:
         client.create_registered_model(use_case.name, description=f"{use_case.title}. {use_case.description}")
 
 
-def _description(use_case: UseCase, outcome: Outcome, cut: Windows) -> str:
+def _description(use_case: UseCase, outcome: Outcome, cut: Windows, used: Used, origin: dict[str, str]) -> str:
+    """A model card in Markdown. Its first paragraph is the summary that the evidence carries; the gate adds the verdict."""
     best = outcome.best
     parameters = ", ".join(f"{name} {value}" for name, value in best.parameters.items())
+    dag_run = f"`{origin['updraft.dag_run_id']}`" if "updraft.dag_run_id" in origin else "none, by hand"
+    if "updraft.dag_run_url" in origin:
+        dag_run = f"[{origin['updraft.dag_run_id']}]({origin['updraft.dag_run_url']})"
     minutes = f" The search was cut by its minutes, after {_progress(outcome)}." if outcome.cut else ""
-    return (
-        f"Probability that {use_case.data.target.description}. {best.algorithm} ({parameters}), trained on "
-        f"{len(cut.train)} partitions, {cut.train[0]} to {cut.train[-1]}. Mean over {len(cut.folds)} validation blocks: "
-        f"{use_case.model.metric} {best.metrics[use_case.model.metric]:.4f}.{minutes} Owner: {use_case.owner}."
-    )
+    changed = {"true": ", with changes that are not committed", "false": "", "unknown": ""}[origin["updraft.dirty"]]
+    return f"""\
+Probability that {use_case.data.target.description}. {best.algorithm} ({parameters}), trained on \
+{len(cut.train)} partitions, {cut.train[0]} to {cut.train[-1]}. Mean over {len(cut.folds)} validation blocks: \
+{use_case.model.metric} {best.metrics[use_case.model.metric]:.4f}.{minutes} Owner: {use_case.owner}.
+
+- Trained on {used}
+- DAG run: {dag_run}
+- Code: commit `{origin[MLFLOW_GIT_COMMIT][:12]}`{changed}
+- In the training's run: pictures in `plots/`, `features.sql`, `drift_reference.json`, `evidence.json`, a child run a trial
+"""
 
 
 def _progress(outcome: Outcome) -> str:

@@ -22,8 +22,8 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from updraft.core.errors import UpdraftError
+from updraft.core.mistakes import suggest
 from updraft.core.schema import LABEL, ROW_ID
-from updraft.core.use_case import suggest
 
 # LightGBM trains on one node: 4 M values take about 2 GiB with its copies. Above it, use a Spark ML family.
 LIGHTGBM_MAX_VALUES = 100_000_000

@@ -42,7 +42,7 @@ def connect(use_case: UseCase) -> MlflowClient:
 
 @dataclass(frozen=True)
 class Registered:
-    """A registered version with what training has noted about it."""
+    """A registered version with what training has noted about it; ``description``: the first paragraph, which stays."""
 
     version: int
     run_id: str
@@ -63,7 +63,7 @@ class Registered:
                 float(tags["updraft.threshold"]),
                 date.fromisoformat(tags["updraft.trained_from"]),
                 date.fromisoformat(tags["updraft.trained_until"]),
-                found.description or "",
+                (found.description or "").partition("\n\n")[0],
             )
         except KeyError as missing:
             raise UpdraftError(

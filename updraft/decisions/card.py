@@ -1,0 +1,60 @@
+"""What the registry says for people: a version's verdict and its figures, and who is champion. Pure text, in Markdown."""
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from updraft.core.reports import GateReport
+from updraft.core.use_case import UseCase
+from updraft.decisions.evidence import Evidence
+
+LIMIT = 5000  # Characters that MLflow's registry keeps of a description.
+VERDICT = "\n\n## Verdict: "
+
+
+def verdict_word(verdict: GateReport) -> str:
+    """What the gate has said, in one word."""
+    return "promoted" if verdict.promote else "refused"
+
+
+def version_card(description: str, verdict: GateReport, document: dict[str, Any]) -> str:
+    """A version's description: what training has written, then verdict, reasons and figures. Applied again, the same."""
+    trained = description.partition(VERDICT)[0].rstrip()
+    return f"{trained}{VERDICT}{verdict_word(verdict)}\n\n{_reasons(verdict)}{_figures(document)}"[:LIMIT]
+
+
+def champion_card(use_case: UseCase, verdict: GateReport, description: str) -> str:
+    """The registered model's description: the use case, who is champion, and why. ``description``: that of the version."""
+    version = f"[version {verdict.challenger}](#/models/{use_case.name}/versions/{verdict.challenger})"
+    before = f" in place of version {verdict.champion}" if verdict.champion else ""
+    summary = description.partition("\n\n")[0]
+    return (
+        f"{use_case.title}. {use_case.description.strip()} Owner: {use_case.owner}.\n\n"
+        f"## Champion: {version}{before}\n\n{_reasons(verdict)}\n\n{summary}"
+    )[:LIMIT]
+
+
+def _reasons(verdict: GateReport) -> str:
+    return "\n".join(f"- {reason}" for reason in verdict.reasons)
+
+
+def _figures(document: dict[str, Any]) -> str:
+    """Both models on the holdout as a table; nothing, if the evidence is not whole."""
+    try:
+        evidence = Evidence.model_validate(document)
+    except ValidationError:
+        return ""
+    holdout, gain = evidence.holdout, evidence.gain
+    models = [evidence.challenger, *([evidence.champion] if evidence.champion else [])]
+    roles = ["challenger", "champion at that time"]
+    head = [f"version {model.version} ({role})" for role, model in zip(roles, models, strict=False)]
+    lines = [["metric", *head], ["---"] * (1 + len(models)), ["algorithm", *(model.algorithm for model in models)]]
+    for name in evidence.challenger.metrics:
+        lines.append([name, *(f"{model.metrics[name]:.4f}" if name in model.metrics else "" for model in models)])
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    share = f"{holdout.positives / holdout.rows:.1%}" if holdout.rows else "none"
+    rows = f"`{holdout.table}` v{holdout.version}, {holdout.first}..{holdout.last}: {holdout.rows:,} rows, {share} positive"
+    if gain is None:
+        return f"\n\n### On the holdout\n\n{rows}\n\n{table}"
+    interval = f"{gain.confidence:.0%} interval {gain.lower:+.4f} to {gain.upper:+.4f}"
+    return f"\n\n### On the holdout\n\n{rows}\n\n{table}\n\nGain in {gain.metric}: {gain.value:+.4f} ({interval})"
