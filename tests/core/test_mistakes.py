@@ -57,8 +57,8 @@ def test_b22_all_mistakes_at_once_with_line_and_suggestion(folder: Path) -> None
         f"line {lines['event_time']}: data.event_time: ( is never closed",
         f"line {lines['key']}: data.key: 'carier' is not among the columns. Did you mean 'carrier'? (found ",
         f"line {lines['sql']}: data.target.sql: ( is never closed",
-        f"line {lines['model']}: model.algorithms.lightgmb: Input should be 'logistic_regression' or 'lightgbm' "
-        "(found 'lightgmb'). Did you mean 'lightgbm'?",
+        f"line {lines['model']}: model.algorithms.lightgmb: Input should be 'logistic_regression', 'random_forest', "
+        "'gradient_boosted_trees' or 'lightgbm' (found 'lightgmb'). Did you mean 'lightgbm'?",
         f"line {lines['window']}: drift.windw: not a key of this section. Did you mean 'window'?",
         f"features.sql line {query}: found 'SELCT', expected a query such as SELECT. Did you mean 'SELECT'?",
     ]
