@@ -24,8 +24,8 @@ down: ## Stop what `make up` started
 test: lint ## Check the code, then run the tests
 	@$(bin)/pytest
 
-faults: setup ## Kill real processes at bad moments, and see that nothing is lost or doubled
-	@$(bin)/pytest -m faults tests/faults
+faults: setup ## The long tests: kill real processes at bad moments, backfill ten days; about half an hour
+	@$(bin)/pytest -m faults
 
 lint: setup ## Check style, types and the layers' borders
 	@$(bin)/ruff check
