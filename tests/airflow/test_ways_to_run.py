@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from tests.conftest import lay
 from updraft.cli import servers
@@ -47,12 +48,9 @@ def hashes(spark: SparkSession, use_case: str) -> dict[str, dict[date, tuple[int
     for table in TABLES:
         frame = tables.read(spark, use_case, table)
         columns = ", ".join(sorted(frame.columns))
-        days = frame.groupBy("event_date").agg({"*": "count"}).collect()
-        sums = frame.selectExpr("event_date", f"xxhash64(to_json(struct({columns}))) % 1000000007 AS hash").groupBy(
-            "event_date"
-        )
-        by_day = {row["event_date"]: row["sum(hash)"] for row in sums.sum("hash").collect()}
-        found[table] = {row["event_date"]: (row["count(1)"], by_day[row["event_date"]]) for row in days}
+        hashed = frame.selectExpr("event_date", f"xxhash64(to_json(struct({columns}))) % 1000000007 AS hash")
+        days = hashed.groupBy("event_date").agg(F.count("*"), F.sum("hash")).collect()
+        found[table] = {day: (rows, total) for day, rows, total in days}
     return found
 
 
