@@ -1,5 +1,6 @@
 """What people look at to understand a model: its curves on the holdout, its features' importance; figures and pictures."""
 
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -134,7 +135,7 @@ def _wilson(shares: Floats, rows: Floats, z: float = 1.96) -> tuple[Floats, Floa
 
 
 def _confusion(models: dict[str, dict[str, Any]], rows: str) -> Figure:
-    figure = _figure((4.6 * len(models) + 0.6, 4.8), "Confusion on the holdout", rows)
+    figure = _figure((4.6 * len(models) + 0.6, 5.0), "Confusion on the holdout", rows)
     for axes, (name, one) in zip(np.atleast_1d(figure.subplots(1, len(models))), models.items(), strict=True):
         found = one["confusion"]
         cells = np.array(
@@ -206,5 +207,6 @@ def _figure(size: tuple[float, float], title: str, rows: str) -> Figure:
     """A picture of its own, without pyplot: nothing global, nothing to close, and no display needed."""
     figure = Figure(figsize=size, dpi=120, layout="constrained")
     figure.suptitle(title, fontsize=13, fontweight="bold")
-    figure.supxlabel(rows, fontsize=8.5, color=GREY)
+    lines = [textwrap.fill(line, int(size[0] * 13)) for line in rows.splitlines()]
+    figure.supxlabel("\n".join(lines), fontsize=8.5, color=GREY)
     return figure

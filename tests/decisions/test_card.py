@@ -1,0 +1,33 @@
+"""The texts of the registry: complete, the same when written again, and never too long for it."""
+
+from updraft.core.reports import GateReport
+from updraft.core.use_case import UseCase
+from updraft.decisions.card import LIMIT, champion_card, version_card
+
+TRAINED = "Probability of rain. Trained on days.\n\n- DAG run: none"
+
+
+def verdict(promote: bool, *reasons: str, champion: int | None = None) -> GateReport:
+    return GateReport(use_case="flights", promote=promote, challenger=2, champion=champion, reasons=list(reasons))
+
+
+def test_without_evidence_the_card_has_a_verdict_and_no_figures() -> None:
+    card = version_card(TRAINED, verdict(False, "there is no evidence"), {})
+    assert card == f"{TRAINED}\n\n## Verdict: refused\n\n- there is no evidence"
+
+
+def test_a_second_verdict_takes_the_place_of_the_first() -> None:
+    first = version_card(TRAINED, verdict(False, "too few rows", "no gain"), {})
+    second = version_card(first, verdict(True, "gain"), {})
+    assert "too few rows" not in second
+    assert second == version_card(second, verdict(True, "gain"), {}) == version_card(TRAINED, verdict(True, "gain"), {})
+
+
+def test_a_card_never_exceeds_what_the_registry_keeps(flights: UseCase) -> None:
+    long = verdict(True, *["reason " * 300] * 5)
+    assert len(version_card(TRAINED, long, {})) == len(champion_card(flights, long, TRAINED)) == LIMIT
+
+
+def test_the_champion_card_names_the_one_before(flights: UseCase) -> None:
+    assert "in place of version 1" in champion_card(flights, verdict(True, "gain", champion=1), TRAINED)
+    assert "in place of" not in champion_card(flights, verdict(True, "gain"), TRAINED)
