@@ -32,7 +32,7 @@ def job(arguments: Arguments) -> DriftReport:
     learnt = features.where(Interval(champion.trained_from, champion.trained_until).predicate())
     samples = [frame.orderBy(F.xxhash64("row_id")).limit(SAMPLE_ROWS).select(*then).toPandas() for frame in (learnt, now)]
     page = str(UPath(arguments.report).with_suffix(".html"))
-    write_page(*samples, report_path(page))
+    write_page(*samples, use_case.drift, report_path(page))
     return DriftReport(
         use_case=use_case.name,
         champion=champion.version,

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from updraft.core.interval import Interval
 from updraft.core.job import Arguments, run_job
-from updraft.core.reports import ExpectationOutcome, ValidateReport
+from updraft.core.reports import ExpectationOutcome, ValidateReport, page_path
 from updraft.core.use_case import UseCase
 
 if TYPE_CHECKING:
@@ -17,14 +17,18 @@ def job(arguments: Arguments) -> ValidateReport:
     interval = arguments.interval
     from updraft.data.session import session
 
-    return validate(session(arguments.use_case), arguments.use_case, interval)
+    return validate(session(arguments.use_case), arguments.use_case, interval, arguments.report)
 
 
-def validate(spark: "SparkSession", use_case: UseCase, interval: Interval) -> ValidateReport:
-    """Write, audit, publish: nothing reaches clean or quarantine before every check has been made."""
+def validate(spark: "SparkSession", use_case: UseCase, interval: Interval, report: str) -> ValidateReport:
+    """Audit, then publish: nothing reaches clean or quarantine before every check has been made.
+
+    ``report``: its URI; Data Docs go beside it, also when they say why nothing is published.
+    """
     from updraft.data import tables
     from updraft.data.columns import typed
     from updraft.quality.audit import apply_suites, structural_audit
+    from updraft.quality.docs import write_docs
     from updraft.quality.suites import run_suites
 
     bronze = tables.read(spark, use_case.name, "bronze", interval)
@@ -32,6 +36,7 @@ def validate(spark: "SparkSession", use_case: UseCase, interval: Interval) -> Va
         return ValidateReport(use_case=use_case.name, outcome="no data")
     structural = structural_audit(typed(bronze, use_case), use_case)
     checked = run_suites(use_case.name, structural.clean)
+    write_docs(f"{use_case.title}: the rows of {interval}", checked, page_path(report))
     audit = apply_suites(structural, checked)
     try:
         return publish(audit, use_case, interval, [one.outcome for one in checked])

@@ -124,7 +124,7 @@ def run_data(spark: SparkSession, use_case: UseCase, first: str, last: str) -> d
 
     interval = Interval(date.fromisoformat(first), date.fromisoformat(last))
     ingested = ingest(spark, use_case, interval, raw_files(use_case, interval))
-    validated = load_job("validate").validate(spark, use_case, interval)
+    validated = load_job("validate").validate(spark, use_case, interval, "reports/tests/validate.json")
     features = build_features(spark, use_case, interval)
     return {"ingest": ingested, "validate": validated, "features": features}
 

@@ -1,8 +1,7 @@
-"""The real Airflow: its scheduler, its API, its own runs. Started once for this file, on a root of its own."""
+"""The real Airflow: its scheduler, its API, its own runs."""
 
 import time
-from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import httpx
@@ -10,71 +9,13 @@ import psutil
 import pytest
 from pyspark.sql import SparkSession
 
-from tests.conftest import lay
+from tests.airflow.conftest import DAG, YESTERDAY, ended, states
 from updraft.cli import servers
-from updraft.cli.airflow_api import ENDED, AirflowApi, Json
-from updraft.core.settings import settings
+from updraft.cli.airflow_api import AirflowApi, Json
+from updraft.core.errors import UpdraftError
 from updraft.data import tables
 
-DAG = "flights_data"
-YESTERDAY = datetime.now(UTC).date() - timedelta(days=1)
 pytestmark = pytest.mark.timeout(900)
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    folder = tmp_path_factory.mktemp("airflow")
-    patch = pytest.MonkeyPatch()
-    patch.setenv("UPDRAFT_ROOT", str(folder))
-    settings.cache_clear()
-    landing = lay(folder, "2013-01-15", "2013-01-15")
-    redate(landing / "flights_2013-01-15.csv", YESTERDAY)
-    redate(landing / "flights_2013-01-15.csv", date(2013, 1, 15))
-    yield folder
-    patch.undo()
-    settings.cache_clear()
-
-
-def redate(file: Path, day: date) -> None:
-    """The same flights, as if they had flown on another day."""
-    header, *lines = file.read_text().splitlines()
-    dated = []
-    for line in lines:
-        *fields, hour = line.split(",")
-        dated.append(",".join([str(day.year), str(day.month), str(day.day), *fields[3:], f"{day}T{hour[11:]}"]))
-    (file.parent / f"flights_{day}.csv").write_text("\n".join([header, *dated]) + "\n")
-
-
-@pytest.fixture(scope="module")
-def running(root: Path) -> Iterator[servers.Servers]:
-    try:
-        yield servers.start(print)
-    finally:
-        servers.stop()
-
-
-@pytest.fixture(scope="module")
-def api(running: servers.Servers) -> AirflowApi:
-    found = AirflowApi(running)
-    deadline = time.monotonic() + 120
-    while not (found.has_dag(DAG) and found.has_dag("flights_monitoring")):
-        assert time.monotonic() < deadline, "the DAGs did not appear"
-        time.sleep(1)
-    return found
-
-
-def ended(api: AirflowApi, dag_id: str, number: int, **query: str) -> list[Json]:
-    deadline = time.monotonic() + 400
-    while True:
-        runs = api.runs(dag_id, **query)
-        if len(runs) >= number and all(run["state"] in ENDED for run in runs):
-            return runs
-        assert time.monotonic() < deadline, f"{dag_id}: {[(run['dag_run_id'], run['state']) for run in runs]}"
-        time.sleep(1)
-
-
-def states(api: AirflowApi, run: Json) -> dict[str, str]:
-    return {one["task_id"]: one["state"] for one in api.tasks(run["dag_id"], run["dag_run_id"])}
 
 
 def announced(api: AirflowApi) -> int:
@@ -115,32 +56,52 @@ def test_a_backfill_writes_its_days_and_announces_nothing(api: AirflowApi, spark
 
 
 @pytest.mark.parametrize(
-    ("conf", "says"),
+    ("dag_id", "conf", "says"),
     [
-        ({}, "no data interval"),
-        ({"start": "2013-01-15", "end": "2013-01-14"}, "lies before start"),
+        (DAG, {}, "no data interval"),
+        (DAG, {"start": "2013-01-15", "end": "2013-01-14"}, "lies before start"),
+        (DAG, {"start": "2013-01-15", "end": "2999-01-01"}, "lies in the future"),
+        (DAG, {"strat": "2013-01-15"}, "Did you mean 'start'?"),
+        ("flights_training", {"method": "grid", "trails": 3}, "Did you mean 'trials'?"),
+        ("flights_training", {"method": "grid"}, "use random or tpe"),
     ],
 )
-def test_a_run_without_days_is_refused_before_anything_starts(
-    api: AirflowApi, spark: SparkSession, root: Path, conf: Json, says: str
+def test_a_wrong_form_is_refused_before_anything_starts(
+    api: AirflowApi, spark: SparkSession, root: Path, dag_id: str, conf: Json, says: str
 ) -> None:
     before = tables.version("flights", "bronze")
-    run_id = api.trigger(DAG, conf)
-    runs = ended(api, DAG, 1, run_type="manual")
+    api.pause(dag_id, False)
+    run_id = api.trigger(dag_id, conf)
+    runs = ended(api, dag_id, 1, run_type="manual")
     run = next(run for run in runs if run["dag_run_id"] == run_id)
     assert run["state"] == "failed"
-    (ingest,) = [one for one in api.tasks(DAG, run_id) if one["task_id"] == "ingest"]
-    assert (ingest["state"], ingest["try_number"]) == ("failed", 1), "a mistake of the form is not retried"
-    log = next((servers.home() / "airflow" / "logs").rglob(f"run_id={run_id}/task_id=ingest/*.log"))
+    first, *others = api.tasks(dag_id, run_id)
+    assert (first["state"], first["try_number"]) == ("failed", 1), "a mistake of the form is not retried"
+    assert {one["state"] for one in others} == {"upstream_failed"}
+    log = next((servers.home() / "airflow" / "logs").rglob(f"run_id={run_id}/task_id={first['task_id']}/*.log"))
     assert says in log.read_text()
+    assert "spark-submit" not in log.read_text()
     assert tables.version("flights", "bronze") == before
+    assert not (root / "reports" / dag_id / run_id).exists()
 
 
-def test_a_day_that_is_no_day_is_refused_by_airflow_itself(api: AirflowApi) -> None:
-    from updraft.core.errors import UpdraftError
-
+@pytest.mark.parametrize(
+    ("dag_id", "conf"),
+    [
+        (DAG, {"start": "yesterday"}),
+        (DAG, {"start": 20130115}),
+        ("flights_training", {"trials": 0}),
+        ("flights_training", {"trials": "many"}),
+        ("flights_training", {"method": "guess"}),
+        ("flights_training", {"algorithms": ["lightgmb"]}),
+        ("flights_monitoring", {"window": 0}),
+    ],
+)
+def test_a_value_that_does_not_fit_is_refused_by_airflow_itself(api: AirflowApi, dag_id: str, conf: Json) -> None:
+    before = len(api.runs(dag_id))
     with pytest.raises(UpdraftError, match="400"):
-        api.trigger(DAG, {"start": "yesterday"})
+        api.trigger(dag_id, conf)
+    assert len(api.runs(dag_id)) == before
 
 
 def test_the_servers_ask_for_a_password_and_listen_on_loopback_only(running: servers.Servers, api: AirflowApi) -> None:
@@ -169,11 +130,3 @@ def test_no_secret_is_readable_by_others_or_in_a_log(running: servers.Servers, a
     assert logs
     secrets = local_secrets(home).values()
     assert [path for path in logs if any(one in path.read_text(errors="replace") for one in secrets)] == []
-
-
-def test_down_ends_what_up_has_started(running: servers.Servers) -> None:
-    """Last in this file: it ends the servers of the others."""
-    pids = [pid for pid, _ in running.processes.values()]
-    assert set(servers.stop()) == set(running.processes)
-    assert not any(psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE for pid in pids)
-    assert servers.stop() == []

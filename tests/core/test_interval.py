@@ -25,6 +25,8 @@ def test_without_an_end_the_first_day_stands_alone() -> None:
         ("2013-02-30", None, "found '2013-02-30'"),
         ("yesterday", None, "expected a day"),
         ("2013-02-02", "2013-02-01", "lies before start"),
+        ("2999-01-01", None, "start: found 2999-01-01, which lies in the future"),
+        ("2013-01-01", "2999-01-01", "end: found 2999-01-01, which lies in the future"),
     ],
 )
 def test_wrong_days_are_refused_in_a_sentence(start: str | None, end: str | None, says: str) -> None:

@@ -29,6 +29,9 @@ def task(found: Any) -> dict[str, Any]:
     kinds = [kind.__name__ for kind in type(found).__mro__]
     return {
         "task_id": found.task_id,
+        "name": found.task_display_name,
+        "group": found.task_group.label if found.task_group.group_id else None,
+        "links": [link.name for link in found.operator_extra_links],
         "kinds": [kind for kind in kinds if kind.endswith("Operator") or kind == "SparkJob"],
         "upstream": sorted(found.upstream_task_ids),
         "trigger_rule": str(getattr(found.trigger_rule, "value", found.trigger_rule)),
@@ -49,6 +52,10 @@ def task(found: Any) -> dict[str, Any]:
     }
 
 
+def param(found: Any) -> dict[str, Any]:
+    return {"default": found.value, **found.schema}
+
+
 def dag(found: Any) -> dict[str, Any]:
     schedule = found.schedule
     assets = [asset.name for asset in schedule] if isinstance(schedule, list) else None
@@ -63,7 +70,7 @@ def dag(found: Any) -> dict[str, Any]:
         "catchup": found.catchup,
         "max_active_runs": found.max_active_runs,
         "run_timeout": plain(found.dagrun_timeout),
-        "params": {name: found.params.get_param(name).schema for name in found.params},
+        "form": {name: param(found.params.get_param(name)) for name in found.params},
         "tasks": [task(one) for one in sorted(found.tasks, key=lambda one: one.task_id)],
     }
 

@@ -67,6 +67,15 @@ def test_every_task_has_owner_docs_retries_and_timeout(dags: dict[str, Any]) -> 
     assert bad == []
 
 
+def test_tasks_and_fields_are_named_for_people(dags: dict[str, Any]) -> None:
+    names = [(task["name"], task["task_id"]) for dag in dags.values() for task in dag["tasks"]]
+    assert names
+    assert [name for name, task_id in names if name == task_id or " " not in name] == []
+    fields = [field for dag in dags.values() for field in dag["form"].values()]
+    assert fields
+    assert [field for field in fields if not field.get("title")] == []
+
+
 def test_every_dag_has_tags_docs_and_a_limit(dags: dict[str, Any]) -> None:
     for dag_id, dag in dags.items():
         assert {"updraft", dag_id.rsplit("_", 1)[1]} <= set(dag["tags"]), dag_id

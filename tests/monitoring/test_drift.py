@@ -51,8 +51,10 @@ def test_evidentlys_page_is_written(tmp_path: Path) -> None:
 
     from updraft.monitoring.page import write_page
 
-    rows = pd.DataFrame({"number": RNG.normal(0, 1, 300), "word": RNG.choice(list("ab"), 300)})
-    write_page(rows, rows.assign(number=rows["number"] + 3), UPath(tmp_path / "page.html"))
+    hostile = "</script><script>alert(1)</script>"
+    rows = pd.DataFrame({"number": RNG.normal(0, 1, 300), "word": RNG.choice(["a", hostile], 300)})
+    write_page(rows, rows.assign(number=rows["number"] + 3), Drift(min_columns=1), UPath(tmp_path / "page.html"))
     text = (tmp_path / "page.html").read_text()
-    assert "number" in text
-    assert len(text) > 10_000
+    assert "Drift is detected for 50% of columns (1 out of 2)" in text.replace("50.0%", "50%")
+    assert r"\u003c/script>\u003cscript>alert(1)" in text, "a value is not there, so nothing was checked"
+    assert "<script>alert" not in text

@@ -8,7 +8,7 @@ from pyspark.sql import SparkSession
 
 from tests.conftest import lay, run_data
 from updraft.core.errors import UpdraftError
-from updraft.core.reports import ValidateReport
+from updraft.core.reports import ValidateReport, page_path
 from updraft.core.settings import settings
 from updraft.core.use_case import UseCase
 from updraft.data import tables
@@ -119,3 +119,33 @@ def test_a_failing_expectation_about_the_whole_refuses_the_partition(
             else:
                 assert apply_suites(Audit(frame), checked).clean.count() == 3
     settings.cache_clear()
+
+
+def test_data_docs_show_values_as_values_and_load_nothing(spark: SparkSession, flights: UseCase, root: Path) -> None:
+    file = lay(root, "2013-01-01", "2013-01-01") / "flights_2013-01-01.csv"
+    spoil(file, 1, {"origin": "<script>alert(1)</script>"})
+    spoil(file, 2, {"dest": "<img src=x onerror=alert(2)>"})
+    run_data(spark, flights, "2013-01-01", "2013-01-01")
+    text = page_path("reports/tests/validate.json").read_text()
+    assert "Flights that land late: the rows of 2013-01-01" in text
+    for column in ("air_time", "origin", "dest"):
+        assert column in text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
+    assert "&lt;img src=x onerror=alert(2)&gt;" in text
+    assert "<script" not in text
+    assert "<img" not in text
+    assert "://" not in text
+    # Of what holds, only yes or no was asked; the page must not call that unknown.
+    assert "unknown" not in text
+    assert "100% not null" in text
+
+
+def test_data_docs_are_there_when_the_partition_is_refused(spark: SparkSession, flights: UseCase, root: Path) -> None:
+    file = lay(root, "2013-01-01", "2013-01-01") / "flights_2013-01-01.csv"
+    for line in range(1, 200):
+        spoil(file, line, {"origin": "XXX"})
+    with pytest.raises(UpdraftError, match="too many rows"):
+        run_data(spark, flights, "2013-01-01", "2013-01-01")
+    text = page_path("reports/tests/validate.json").read_text()
+    assert "XXX" in text
+    assert "199 unexpected values found" in text

@@ -1,9 +1,11 @@
 """Days and the half-open intervals of event time that they mean."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 
 from updraft.core.errors import UpdraftError
+
+EARLIEST_ZONE = timezone(timedelta(hours=14))  # Where on Earth a day begins first: partitions are local days.
 
 
 @dataclass(frozen=True)
@@ -45,11 +47,18 @@ def given(text: str | None) -> bool:
 
 
 def parse_day(text: str, name: str) -> date:
-    """The day that ``text`` means; ``name`` is what an error calls it."""
+    """The day that ``text`` means; ``name`` is what an error calls it.
+
+    Raises:
+        UpdraftError: it is no day, or one that has begun nowhere on Earth yet.
+    """
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         raise UpdraftError(f"{name}: found {text!r}, expected a day such as 2013-01-31.") from None
+    if day > (today := datetime.now(EARLIEST_ZONE).date()):
+        raise UpdraftError(f"{name}: found {day}, which lies in the future. Give a day until {today}.")
+    return day
 
 
 def parse_interval(start: str | None, end: str | None) -> Interval:

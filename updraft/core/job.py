@@ -4,12 +4,13 @@ import argparse
 import ctypes
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from updraft.core.errors import UpdraftError
 from updraft.core.interval import Interval, given, parse_day, parse_interval
 from updraft.core.reports import Report, write_error
+from updraft.core.this_run import with_search, with_window
 from updraft.core.use_case import UseCase, load_use_case
 
 PR_SET_PDEATHSIG = 1
@@ -41,18 +42,42 @@ def _end_with_parent() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def run_job(description: str | None, job: Callable[[Arguments], Report]) -> None:
-    """Parse the arguments, run ``job``, write its report. Exit code 1 and one sentence when a user can mend it."""
-    _end_with_parent()
+def parse_arguments(words: Sequence[str] | None = None, description: str | None = None) -> argparse.Namespace:
+    """The arguments as they were given, by default to this process."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--use-case", required=True, help="name of a folder in use_cases/")
     parser.add_argument("--start", help="first day, e.g. 2013-01-01")
     parser.add_argument("--end", help="last day, included; without it, the start alone")
+    parser.add_argument(
+        "--search", help='another search for this run, e.g. {"trials": 8}: keys of model.search, and algorithms'
+    )
+    parser.add_argument("--window", help="another drift.window, in partitions")
     parser.add_argument("--report", required=True, help="where the report goes, relative to UPDRAFT_ROOT")
-    given_arguments = parser.parse_args()
+    return parser.parse_args(words)
+
+
+def check_arguments(given_arguments: argparse.Namespace) -> Arguments:
+    """What the arguments mean. A DAG asks this before it submits a job, so that a wrong form starts nothing.
+
+    Raises:
+        UpdraftError: the use case, a day or a value is wrong.
+    """
+    use_case = load_use_case(given_arguments.use_case)
+    if given_arguments.search is not None:
+        use_case = with_search(use_case, given_arguments.search)
+    if given_arguments.window is not None:
+        use_case = with_window(use_case, given_arguments.window)
+    arguments = Arguments(use_case, given_arguments.start, given_arguments.end, given_arguments.report)
+    _ = arguments.until if given_arguments.start is None else arguments.interval
+    return arguments
+
+
+def run_job(description: str | None, job: Callable[[Arguments], Report]) -> None:
+    """Parse the arguments, run ``job``, write its report. Exit code 1 and one sentence when a user can mend it."""
+    _end_with_parent()
+    given_arguments = parse_arguments(description=description)
     try:
-        use_case = load_use_case(given_arguments.use_case)
-        arguments = Arguments(use_case, given_arguments.start, given_arguments.end, given_arguments.report)
+        arguments = check_arguments(given_arguments)
         report = job(arguments)
         report.write(arguments.report)
         print(f"{report.outcome}: {report.model_dump_json(exclude={'use_case', 'outcome'})[:2000]}")

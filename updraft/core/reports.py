@@ -23,7 +23,7 @@ class Report(BaseModel):
 
     def write(self, uri: str) -> None:
         """Write the report at ``uri``, relative to ``UPDRAFT_ROOT``."""
-        _write(report_path(uri), self.model_dump_json(indent=2))
+        write_whole(report_path(uri), self.model_dump_json(indent=2))
 
     @classmethod
     def read(cls, uri: str) -> Self:
@@ -50,10 +50,16 @@ def error_path(uri: str) -> UPath:
 
 def write_error(uri: str, text: str) -> None:
     """Tell the DAG in a few sentences why there is no report."""
-    _write(error_path(uri), text[:ERROR_LENGTH])
+    write_whole(error_path(uri), text[:ERROR_LENGTH])
 
 
-def _write(path: UPath, text: str) -> None:
+def page_path(uri: str) -> UPath:
+    """Where a job's page for people lies: beside its report."""
+    return report_path(uri).with_suffix(".html")
+
+
+def write_whole(path: UPath, text: str) -> None:
+    """Write ``text`` so that a reader sees all of it or nothing."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.protocol in ("", "file"):
         part = path.with_name(f".{path.name}.{uuid.uuid4().hex}")

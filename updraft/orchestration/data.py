@@ -5,23 +5,28 @@ Great Expectations part *clean* from *quarantine*, and builds *features*. Runnin
 
 - **Scheduled**: each day, for the day before. A day without a raw file ends skipped, *no data*.
 - **Backfill** (button or `airflow backfill create`): a run for each day. Backfills announce nothing downstream.
-- **A whole range in one run**: give *start* and *end* in the trigger form, both included.
-- **One day by hand**: give *start* alone. Beware of the form's logical date: a manual run at 5 May has 4 May as its
+- **A whole range in one run**: give *First day* and *Last day* in the trigger form, both included.
+- **One day by hand**: give *First day* alone. Beware of the form's logical date: a manual run at 5 May has 4 May as its
   interval, while a backfill of 5 May has the 5th.
+
+*Data Docs*, behind the task that checks the rows, show every expectation and what broke it.
 """
 
 from datetime import UTC, datetime
-from typing import Any
 
-from airflow.sdk import DAG, Context, CronDataIntervalTimetable, Param, get_current_context, task
+from airflow.sdk import DAG, Context, CronDataIntervalTimetable, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
 from updraft.core.use_case import UseCase
 from updraft.orchestration.common import dag_arguments, features_asset
+from updraft.orchestration.forms import day
+from updraft.orchestration.links import DataDocsLink
 from updraft.orchestration.spark_job import SparkJob
 
-START = "{{ params.start or (dag_run.data_interval_start | ds) }}"
-END = "{{ params.end or params.start or (dag_run.data_interval_start | ds) }}"
+DAYS = {
+    "start": "{{ params.start or (dag_run.data_interval_start | ds) }}",
+    "end": "{{ params.end or params.start or (dag_run.data_interval_start | ds) }}",
+}
 
 
 def data_dag(use_case: UseCase) -> DAG:
@@ -31,15 +36,39 @@ def data_dag(use_case: UseCase) -> DAG:
         schedule=CronDataIntervalTimetable(use_case.schedule.cron, timezone="UTC"),
         start_date=datetime.combine(use_case.schedule.start, datetime.min.time(), UTC),
         max_active_runs=4,
-        params={"start": _day("First day", "Included. Empty: the run's own data interval."),
-                "end": _day("Last day", "Included. Empty: the first day alone.")},
-    ) as dag:  # fmt: skip
-        days: dict[str, Any] = {"start": START, "end": END, "interval": True}
-        ingest = SparkJob(job="ingest", use_case=use_case, doc_md="Raw files into *bronze*, as text.", **days)
-        validate = SparkJob(job="validate", use_case=use_case, doc_md="*Bronze* into *clean* and *quarantine*.", **days)
-        features = SparkJob(job="features", use_case=use_case, doc_md="*Clean* into *features*, by features.sql.", **days)
+        params={
+            "start": day("First day", "Included. Empty: the day before the logical date above. Leave it empty for a backfill."),
+            "end": day("Last day", "Included; not before the first day, and not in the future. Empty: the first day alone."),
+        },
+    ) as dag:
+        ingest = SparkJob(
+            job="ingest",
+            use_case=use_case,
+            arguments=DAYS,
+            task_display_name="Ingest raw files",
+            doc_md="Raw files into *bronze*, as text.",
+        )
+        validate = SparkJob(
+            job="validate",
+            use_case=use_case,
+            arguments=DAYS,
+            links=(DataDocsLink(),),
+            task_display_name="Check the rows",
+            doc_md="*Bronze* into *clean* and *quarantine*, by the suites. *Data Docs* show what was found.",
+        )
+        features = SparkJob(
+            job="features",
+            use_case=use_case,
+            arguments=DAYS,
+            task_display_name="Build features",
+            doc_md="*Clean* into *features*, by features.sql.",
+        )
 
-        @task(outlets=[features_asset(use_case)], doc_md="Tells monitoring of new features; backfills tell nothing.")
+        @task(
+            outlets=[features_asset(use_case)],
+            task_display_name="Announce new features",
+            doc_md="Tells monitoring of new features; backfills tell nothing.",
+        )
         def announce() -> None:
             context: Context = get_current_context()
             if context["dag_run"].run_type == "backfill":
@@ -47,7 +76,3 @@ def data_dag(use_case: UseCase) -> DAG:
 
         ingest >> validate >> features >> announce()
     return dag
-
-
-def _day(title: str, description: str) -> Param:
-    return Param(None, type=["null", "string"], format="date", title=title, description=description)

@@ -1,21 +1,53 @@
-"""Links from a task to what it has made elsewhere."""
+"""Links from a task to what it has made elsewhere. Asked in the worker, right after the task, however it has ended."""
 
 from typing import Any
+from urllib.parse import quote, urlsplit
 
 from airflow.sdk import BaseOperatorLink
+from airflow.sdk.configuration import conf
 
+from updraft.core.reports import page_path
 from updraft.core.settings import settings
+from updraft.orchestration.spark_job import report_uri
+
+PAGES = {"validate": "Data Docs", "drift": "Drift report"}  # The jobs that write a page for people, and its name.
+PREFIX = "/pages"  # Of the app that serves them, below Airflow's own address.
 
 
 class MlflowRunLink(BaseOperatorLink):
-    """From a training or evaluation task to its MLflow run. Empty for tasks that have none."""
+    """From a training or evaluation task to its MLflow run. Empty as long as it has none."""
 
     name = "MLflow run"
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
-        # Asked in the worker, right after the task; ti_key is its task instance there.
+        # ti_key is the task instance there.
         report = ti_key.xcom_pull(task_ids=operator.task_id) or {}
         server = settings().mlflow_ui or settings().mlflow_tracking_uri
         if not server or "run_id" not in report:
             return ""
         return f"{server}/#/experiments/{report['experiment_id']}/runs/{report['run_id']}"
+
+
+class PageLink(BaseOperatorLink):
+    """From a task to the page that its job has written, also when that says why it has failed."""
+
+    name = ""  # Set by those below.
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:
+        report = report_uri(ti_key.dag_id, ti_key.run_id, operator.task_id)
+        if not page_path(report).exists():
+            return ""
+        below = urlsplit(str(conf.get("api", "base_url", fallback=""))).path.rstrip("/")
+        return below + PREFIX + quote(report.removeprefix("reports").removesuffix(".json") + ".html")
+
+
+class DataDocsLink(PageLink):
+    """From ``validate`` to its Data Docs."""
+
+    name = PAGES["validate"]
+
+
+class DriftReportLink(PageLink):
+    """From ``drift`` to Evidently's page."""
+
+    name = PAGES["drift"]

@@ -1,18 +1,20 @@
 """The newest rows are held against those that the champion has learnt from; if they have drifted, training starts.
 
 Runs when new features are announced: after scheduled runs and range runs, never after backfills. The drift of each
-column is its population stability index against the training reference, computed in Spark; Evidently draws the page.
+column is its population stability index against the training reference, computed in Spark; Evidently draws the page,
+the *Drift report* behind the first task. By hand, another window can be given.
 """
 
 from datetime import UTC, datetime
 
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
-from airflow.sdk import DAG, get_current_context, task
+from airflow.sdk import DAG, Label, Param, get_current_context, task
 
 from updraft.core.reports import DriftReport
 from updraft.core.use_case import UseCase
 from updraft.orchestration.common import dag_arguments, features_asset
+from updraft.orchestration.links import DriftReportLink
 from updraft.orchestration.spark_job import SparkJob, report_uri
 
 
@@ -23,10 +25,27 @@ def monitoring_dag(use_case: UseCase) -> DAG:
         schedule=[features_asset(use_case)],
         start_date=datetime.combine(use_case.schedule.start, datetime.min.time(), UTC),
         max_active_runs=1,
+        params={
+            "window": Param(
+                use_case.drift.window,
+                type="integer",
+                minimum=1,
+                maximum=366,
+                title="Window",
+                description_md="How many of the newest partitions are held against what the champion has learnt from.",
+            )
+        },
     ) as dag:
-        drift = SparkJob(job="drift", use_case=use_case, doc_md="Every feature's drift, as figures and as a page.")
+        drift = SparkJob(
+            job="drift",
+            use_case=use_case,
+            arguments={"window": "{{ params.window }}"},
+            links=(DriftReportLink(),),
+            task_display_name="Measure drift",
+            doc_md="Every feature's drift, as figures and as a page.",
+        )
 
-        @task.branch(doc_md="Reads the drift report.")
+        @task.branch(task_display_name="Have the rows drifted?", doc_md="Reads the drift report.")
         def has_drifted() -> str:
             run = get_current_context()["dag_run"]
             found = DriftReport.read(report_uri(run.dag_id, run.run_id, "drift"))
@@ -34,11 +53,19 @@ def monitoring_dag(use_case: UseCase) -> DAG:
 
         retrain = TriggerDagRunOperator(
             task_id="retrain",
+            task_display_name="The rows have drifted: retrain",
             trigger_dag_id=f"{use_case.name}_training",
             trigger_run_id="drift__{{ run_id }}",
             skip_when_already_exists=True,
             doc_md="Starts the training DAG, once for each run of this one.",
         )
-        nothing_to_do = EmptyOperator(task_id="nothing_to_do", doc_md="The newest rows are like those that were learnt from.")
-        drift >> has_drifted() >> [retrain, nothing_to_do]
+        nothing_to_do = EmptyOperator(
+            task_id="nothing_to_do",
+            task_display_name="The rows are as before: nothing to do",
+            doc_md="The newest rows are like those that were learnt from.",
+        )
+        branch = has_drifted()
+        drift >> branch
+        branch >> Label("yes") >> retrain
+        branch >> Label("no") >> nothing_to_do
     return dag

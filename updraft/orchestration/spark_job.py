@@ -1,19 +1,20 @@
 """The operator of every Spark task: submits a script of spark_jobs/, then reads the report that it has written."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
-from airflow.sdk import Context
+from airflow.sdk import BaseOperatorLink, Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 from updraft.core.errors import UpdraftError
-from updraft.core.interval import parse_interval
-from updraft.core.reports import error_path, report_path
+from updraft.core.job import check_arguments, parse_arguments
+from updraft.core.reports import error_path, page_path, report_path
 from updraft.core.settings import REPO, settings
 from updraft.core.spark_conf import spark_conf
 from updraft.core.use_case import UseCase
-from updraft.orchestration.links import MlflowRunLink
+from updraft.orchestration.forms import check_keys
 
 CONNECTION = "spark_default"
 
@@ -21,36 +22,32 @@ CONNECTION = "spark_default"
 class SparkJob(SparkSubmitOperator):
     """Runs ``spark_jobs/<job>.py`` for a use case.
 
-    Skipped when the job reports that there was nothing to do. ``interval``: the job needs days, so ``start`` and ``end``
-    are checked before anything starts. ``short``: the job takes seconds, so it is tuned to start quickly.
+    Skipped when the job reports that there was nothing to do. ``arguments``: the job's own, as templates by name.
+    ``links``: to what the job has made elsewhere. ``short``: the job takes seconds, so it is tuned to start quickly.
     """
 
-    template_fields = (*SparkSubmitOperator.template_fields, "report", "start", "end")
-    operator_extra_links = (MlflowRunLink(),)
+    template_fields = (*SparkSubmitOperator.template_fields, "report")
 
     def __init__(
         self,
         *,
         job: str,
         use_case: UseCase,
-        start: str | None = None,
-        end: str | None = None,
-        interval: bool = False,
+        arguments: Mapping[str, str] | None = None,
+        links: tuple[BaseOperatorLink, ...] = (),
         short: bool = True,
         **kwargs: Any,
     ) -> None:
         self.report = report_uri("{{ dag.dag_id }}", "{{ run_id }}", job)
-        self.start, self.end, self.interval, self.short = start, end, interval, short
-        arguments = ["--use-case", use_case.name, "--report", self.report]
-        if start is not None:
-            arguments += ["--start", start]
-        if end is not None:
-            arguments += ["--end", end]
+        self.operator_extra_links = links
+        words = ["--use-case", use_case.name, "--report", self.report]
+        for name, value in (arguments or {}).items():
+            words += [f"--{name}", value]
         super().__init__(
             task_id=job,
             conn_id=CONNECTION,
             application=str(REPO / "spark_jobs" / f"{job}.py"),
-            application_args=arguments,
+            application_args=words,
             name=f"{use_case.spark.app_name}-{job}",
             conf={**spark_conf(short_job=short), **use_case.spark.conf},
             spark_binary=settings().spark_submit,
@@ -58,13 +55,13 @@ class SparkJob(SparkSubmitOperator):
         )
 
     def execute(self, context: Context) -> dict[str, Any]:  # type: ignore[override]  # the report, for XCom
-        if self.interval:
-            try:
-                parse_interval(self.start, self.end)
-            except UpdraftError as error:
-                raise AirflowFailException(str(error)) from None
+        try:
+            check_keys(context["dag_run"].conf, list(context["dag"].params))
+            check_arguments(parse_arguments(self.application_args))
+        except UpdraftError as error:
+            raise AirflowFailException(str(error)) from None
         # What an earlier attempt has reported must not pass for this one's.
-        for path in (report_path(self.report), error_path(self.report)):
+        for path in (report_path(self.report), error_path(self.report), page_path(self.report)):
             path.unlink(missing_ok=True)
         try:
             super().execute(context)

@@ -4,16 +4,20 @@ The newest labelled partitions are the *holdout*, which no model has seen. The p
 trained on; the winner is registered as *challenger*. Challenger and champion are scored on the same holdout, and the
 gate decides on that evidence alone: missing, empty, identical or not surely better means no. The newest partitions are
 then scored by whoever is champion.
+
+By hand, the trigger form changes the search for one run; `use_case.yaml` stays as it is.
 """
 
 from datetime import UTC, datetime
 
 from airflow.providers.standard.operators.empty import EmptyOperator
-from airflow.sdk import DAG, Param, get_current_context, task
+from airflow.sdk import DAG, Label, TaskGroup, get_current_context, task
 
 from updraft.core.reports import GateReport
 from updraft.core.use_case import UseCase
 from updraft.orchestration.common import dag_arguments
+from updraft.orchestration.forms import day, search_argument, search_fields
+from updraft.orchestration.links import MlflowRunLink
 from updraft.orchestration.spark_job import SparkJob, report_uri
 
 
@@ -25,38 +29,60 @@ def training_dag(use_case: UseCase) -> DAG:
         start_date=datetime.combine(use_case.schedule.start, datetime.min.time(), UTC),
         max_active_runs=1,
         params={
-            "end": Param(
-                None,
-                type=["null", "string"],
-                format="date",
-                title="Newest day to use",
-                description="Included. Empty: the newest labelled partition, whatever day it is today.",
-            )
+            "end": day("Newest day to use", "Included. Empty: the newest labelled partition, whatever day it is today."),
+            **search_fields(use_case),
         },
     ) as dag:
         search_and_fit = SparkJob(
             job="search_and_fit",
             use_case=use_case,
-            end="{{ params.end }}",
+            arguments={"end": "{{ params.end }}", "search": search_argument()},
+            links=(MlflowRunLink(),),
             short=False,
+            task_display_name="Search, and fit a challenger",
             doc_md="Tries the algorithms on validation blocks in time order, fits the best, registers it as *challenger*.",
         )
-        evaluate = SparkJob(job="evaluate", use_case=use_case, doc_md="Challenger and champion on one frozen holdout.")
-        gate = SparkJob(job="gate", use_case=use_case, doc_md="The verdict, from the evidence alone.")
+        with TaskGroup("judge", group_display_name="The gate", prefix_group_id=False, tooltip="The evidence and the verdict"):
+            evaluate = SparkJob(
+                job="evaluate",
+                use_case=use_case,
+                links=(MlflowRunLink(),),
+                task_display_name="Evaluate on the holdout",
+                doc_md="Challenger and champion on one frozen holdout.",
+            )
+            gate = SparkJob(
+                job="gate",
+                use_case=use_case,
+                task_display_name="Weigh the evidence",
+                doc_md="The verdict, from the evidence alone.",
+            )
 
-        @task.branch(doc_md="Reads the gate's report.")
+        @task.branch(task_display_name="Is the challenger better?", doc_md="Reads the gate's report.")
         def follow_verdict() -> str:
             run = get_current_context()["dag_run"]
             verdict = GateReport.read(report_uri(run.dag_id, run.run_id, "gate"))
             return "promote" if verdict.promote else "keep_champion"
 
-        promote = SparkJob(job="promote", use_case=use_case, doc_md="Moves the alias *champion*.")
-        keep_champion = EmptyOperator(task_id="keep_champion", doc_md="The gate has refused the challenger: nothing changes.")
+        promote = SparkJob(
+            job="promote",
+            use_case=use_case,
+            task_display_name="The challenger becomes champion",
+            doc_md="Moves the alias *champion*.",
+        )
+        keep_champion = EmptyOperator(
+            task_id="keep_champion",
+            task_display_name="The champion stays",
+            doc_md="The gate has refused the challenger: nothing changes.",
+        )
         score = SparkJob(
             job="score",
             use_case=use_case,
             trigger_rule="none_failed_min_one_success",
+            task_display_name="Score the newest rows",
             doc_md="The newest partitions, scored by the champion, into *predictions*.",
         )
-        search_and_fit >> evaluate >> gate >> follow_verdict() >> [promote, keep_champion] >> score
+        branch = follow_verdict()
+        search_and_fit >> evaluate >> gate >> branch
+        branch >> Label("yes") >> promote >> score
+        branch >> Label("no") >> keep_champion >> score
     return dag

@@ -18,10 +18,15 @@ FAILING_ROWS = {"result_format": "COMPLETE", "return_unexpected_index_query": Tr
 
 @dataclass(frozen=True)
 class Checked:
-    """An expectation's outcome; ``failing_rows`` is a Spark SQL condition, where the expectation is about single rows."""
+    """An expectation's outcome; ``failing_rows`` is a Spark SQL condition, where the expectation is about single rows.
+
+    ``suite`` is the name of the suite's file, ``result`` GX's own validation result, for Data Docs.
+    """
 
     outcome: ExpectationOutcome
     failing_rows: str | None
+    suite: str
+    result: Any
 
     @property
     def reason(self) -> str:
@@ -111,7 +116,7 @@ def _checked(file: Path, result: Any) -> Checked:
         severity=str(getattr(config.severity, "value", config.severity)),
         failing=result.result.get("unexpected_count"),
     )
-    return Checked(outcome, _condition(query) if query else None)
+    return Checked(outcome, _condition(query) if query else None, file.stem, result)
 
 
 def _condition(query: str) -> str | None:

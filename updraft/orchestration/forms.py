@@ -1,0 +1,63 @@
+"""The trigger forms: their fields, and what they give to a job. Airflow refuses wrong values; unknown keys we refuse."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from airflow.sdk import Param
+
+from updraft.core.errors import UpdraftError
+from updraft.core.mistakes import suggest
+from updraft.core.this_run import ALGORITHMS
+from updraft.core.use_case import Search, UseCase
+
+SECTION = "Search, for this run alone"
+# What a field of a form needs of the JSON schema that pydantic makes; the rest is for other readers.
+SCHEMA_KEYS = ("type", "enum", "minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum")
+
+
+def day(title: str, description: str) -> Param:
+    """A field for a day, which may stay empty."""
+    return Param(None, type=["null", "string"], format="date", title=title, description_md=description)
+
+
+def search_fields(use_case: UseCase) -> dict[str, Param]:
+    """A field for each key of ``model.search``, filled with the use case's value, and one for its algorithms."""
+    properties = Search.model_json_schema()["properties"]
+    now = use_case.model.search.model_dump(mode="json")
+    names = list(use_case.model.algorithms)
+    algorithms = Param(
+        names,
+        type="array",
+        items={"type": "string", "enum": names},
+        examples=names,
+        minItems=1,
+        title="Algorithms",
+        section=SECTION,
+        description_md="Which of the use case's algorithms are tried.",
+    )
+    return {ALGORITHMS: algorithms} | {name: _field(properties[name], now[name]) for name in properties}
+
+
+def search_argument() -> str:
+    """The template of a job's ``--search``: the values of ``search_fields``, as JSON."""
+    values = ", ".join(f"'{name}': params.{name}" for name in (ALGORITHMS, *Search.model_fields))
+    return "{{ {" + values + "} | tojson }}"
+
+
+def check_keys(conf: Mapping[str, Any] | None, fields: Collection[str]) -> None:
+    """Refuse keys that the form does not have: Airflow accepts them, and they would do nothing.
+
+    Raises:
+        UpdraftError: names each, with the nearest right spelling.
+    """
+    unknown = [f"{key!r} is not a field of the form{suggest(key, fields)}" for key in conf or {} if key not in fields]
+    if unknown:
+        raise UpdraftError(f"{'; '.join(unknown)}. Fields: {', '.join(sorted(fields))}. Trigger again with one of them.")
+
+
+def _field(schema: dict[str, Any], value: Any) -> Param:
+    kinds = schema.get("anyOf", [schema])  # A number or nothing, for instance.
+    flat = {key: kind[key] for kind in kinds for key in SCHEMA_KEYS if key in kind}
+    types = [kind["type"] for kind in kinds]
+    flat["type"] = types if len(types) > 1 else types[0]
+    return Param(value, title=schema["title"], section=SECTION, description_md=schema.get("description", ""), **flat)
