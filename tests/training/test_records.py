@@ -22,7 +22,7 @@ from updraft.data import tables
 from updraft.training import provenance, records
 from updraft.training.export import to_onnx
 from updraft.training.families import Columns, fit
-from updraft.training.plots import REPEATS, curves, permutation_importance
+from updraft.training.plots import REPEATS, ROWS, curves, permutation_importance
 from updraft.training.scoring import model_uri
 
 AIRFLOW = "http://127.0.0.1:8080"
@@ -181,7 +181,7 @@ def test_importance_names_every_feature_once(spark: SparkSession, judged: Judged
     drops = [one["auc_drop"] for one in importance["features"]]
     assert drops == sorted(drops, reverse=True)
     assert drops[0] > 0.005
-    assert (importance["repeats"], importance["seed"], importance["rows"]) == (REPEATS, 1, 2000)
+    assert (importance["repeats"], importance["seed"], importance["rows"]) == (REPEATS, 1, ROWS)
 
 
 def test_importance_finds_what_decides(spark: SparkSession) -> None:

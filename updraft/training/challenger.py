@@ -168,7 +168,7 @@ def _register(
 def _log_importance(exported: onnx.ModelProto, rows: pd.DataFrame, columns: Columns, seed: int) -> None:
     importance = permutation_importance(exported, rows, columns, seed)
     if importance is None:
-        print(f"importance: {len(rows)} rows of the newest validation block hold a single class, so nothing is drawn")
+        print("importance: the sampled rows of the newest validation block hold a single class, so nothing is drawn")
         return
     mlflow.log_dict(importance, "plots/importance.json")
     mlflow.log_figure(importance_figure(importance), "plots/importance.png")
