@@ -17,7 +17,7 @@ from pyspark.sql import SparkSession
 from updraft.core.settings import REPO
 from updraft.core.spark_conf import spark_conf
 
-SECONDS = 180
+SECONDS = 400  # On a busy machine a job takes minutes.
 _numbers = itertools.count()
 
 
@@ -53,11 +53,18 @@ class Driver:
 
     def ended(self) -> None:
         """Wait for a good end."""
-        assert self.process.wait(SECONDS) == 0, self.log.read_text()[-3000:]
+        try:
+            assert self.process.wait(SECONDS) == 0, self.log.read_text()[-3000:]
+        finally:
+            self.process.kill()
 
     def await_(self, moment: Callable[[], bool], *, every: float = 0.001) -> None:
         """Wait for a moment of a running driver, and stop it there: from then on nothing in it moves."""
-        wait_for(moment, every=every, unless=lambda: self.process.poll() is not None, log=self.log)
+        try:
+            wait_for(moment, every=every, unless=lambda: self.process.poll() is not None, log=self.log)
+        except BaseException:
+            self.process.kill()
+            raise
         self.process.send_signal(signal.SIGSTOP)
 
     def kill(self) -> None:

@@ -18,7 +18,7 @@ from tests.faults.drivers import Driver, command, commits, files, held, rows, wa
 from updraft.core.settings import settings
 from updraft.core.use_case import UseCase
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(1800)]
 
 DAYS = ("--start", "2013-01-15", "--end", "2013-01-16")
 WRITES = {"ingest": "bronze", "validate": "clean", "features": "features"}

@@ -25,7 +25,7 @@ from updraft.cli.secrets import local_secrets
 from updraft.cli.servers import _free_port
 from updraft.core.settings import REPO, settings
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(1800)]
 DAG = "flights_data"
 DAYS = {"start": "2013-01-15", "end": "2013-01-16"}
 BAD_DAY = "2013-01-17"
