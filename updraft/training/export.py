@@ -8,13 +8,13 @@ import numpy as np
 import onnx
 import pandas as pd
 from onnx import TensorProto, compose, helper
+from pyspark.ml.classification import LogisticRegressionModel
 
 from updraft.core.errors import UpdraftError
 from updraft.training.families import Columns, Fitted, Probabilities, SparkModel
-from updraft.training.trees import is_ensemble, trees_to_onnx
+from updraft.training.trees import trees_to_onnx
 
 SPARK_OPSET = 15  # The newest that the converter of Spark models knows.
-SKLEARN_OPSETS = {"": 17, "ai.onnx.ml": 3}
 PARITY = 1e-4
 
 
@@ -23,7 +23,8 @@ def to_onnx(fitted: Fitted) -> onnx.ModelProto:
 
     MLflow's ONNX flavour feeds a DataFrame's columns one by one and flattens what comes out, so both have one dimension.
     """
-    converted = _convert(fitted)
+    linear = isinstance(fitted, SparkModel) and isinstance(fitted.model.stages[-1], LogisticRegressionModel)
+    converted = _linear(fitted) if linear else trees_to_onnx(fitted)
     inner = compose.add_prefix(converted, "inner_")
     inner.graph.name = "pipeline"
     probabilities = inner.graph.output[-1].name
@@ -76,13 +77,7 @@ def check_parity(model: onnx.ModelProto, rows: pd.DataFrame, native: Probabiliti
     return difference
 
 
-def _convert(fitted: Fitted) -> onnx.ModelProto:
-    if not isinstance(fitted, SparkModel):
-        return _sklearn(fitted)
-    return trees_to_onnx(fitted) if is_ensemble(fitted.model) else _spark(fitted)
-
-
-def _spark(fitted: Fitted) -> onnx.ModelProto:
+def _linear(fitted: Fitted) -> onnx.ModelProto:
     from onnxmltools import convert_sparkml
     from onnxmltools.convert.common.data_types import FloatTensorType, StringTensorType
     from pyspark.sql import SparkSession
@@ -103,22 +98,6 @@ def _spark(fitted: Fitted) -> onnx.ModelProto:
     opsets = [opset for opset in exported.opset_import if opset.domain != "ai.onnx"]
     del exported.opset_import[:]
     exported.opset_import.extend(opsets)
-    return exported
-
-
-def _sklearn(fitted: Fitted) -> onnx.ModelProto:
-    from lightgbm import LGBMClassifier
-    from onnxmltools.convert.lightgbm.operator_converters.LightGbm import convert_lightgbm
-    from skl2onnx import convert_sklearn, update_registered_converter
-    from skl2onnx.common.data_types import DoubleTensorType, StringTensorType
-    from skl2onnx.common.shape_calculator import calculate_linear_classifier_output_shapes
-
-    options = {"nocl": [True, False], "zipmap": [True, False, "columns"]}
-    shapes = calculate_linear_classifier_output_shapes
-    update_registered_converter(LGBMClassifier, "LightGbmLGBMClassifier", shapes, convert_lightgbm, options=options)
-    types = _types(fitted.columns, StringTensorType, DoubleTensorType)
-    no_zipmap = {id(fitted.model): {"zipmap": False}}
-    exported: onnx.ModelProto = convert_sklearn(fitted.model, "pipeline", types, target_opset=SKLEARN_OPSETS, options=no_zipmap)
     return exported
 
 

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from py4j.protocol import Py4JJavaError
 from pyspark.errors import IllegalArgumentException
 from pyspark.ml import Pipeline, PipelineModel
 from pyspark.ml.classification import GBTClassifier, LogisticRegression, RandomForestClassifier
@@ -27,7 +28,11 @@ from updraft.core.schema import LABEL, ROW_ID
 
 # LightGBM trains on one node: 4 M values take about 2 GiB with its copies. Above it, use a Spark ML family.
 LIGHTGBM_MAX_VALUES = 100_000_000
-LIGHTGBM_OURS = ["random_state", "seed", "deterministic", "force_row_wise", "verbose", "objective"]
+# Set here, or not part of what the export knows.
+LIGHTGBM_OURS = [
+    *("random_state", "seed", "deterministic", "force_row_wise", "verbose", "objective"),
+    *("categorical_feature", "zero_as_missing", "linear_tree", "sigmoid"),
+]
 SPARK_FAMILIES: dict[str, Any] = {
     "logistic_regression": LogisticRegression,
     "random_forest": RandomForestClassifier,
@@ -106,6 +111,14 @@ def fit(algorithm: str, rows: DataFrame, columns: Columns, parameters: Parameter
     except (TypeError, IllegalArgumentException) as error:
         reason = str(error).splitlines()[0]
         raise UpdraftError(f"model.algorithms.{algorithm}: {reason}. See the parameter in Spark's documentation.") from None
+    except Py4JJavaError as error:
+        reason = str(error.java_exception.getMessage())
+        if "surrogate cannot be computed" not in reason:
+            raise
+        raise UpdraftError(
+            f"model.algorithms.{algorithm}: found a feature without any value in the training rows: {reason}. "
+            "Widen model.window, leave the feature out of features.sql, or use lightgbm."
+        ) from None
 
 
 def check_parameters(algorithm: str, names: Collection[str]) -> None:
@@ -144,7 +157,7 @@ def _spark_pipeline(algorithm: str, rows: DataFrame, columns: Columns, parameter
         estimator = make(featuresCol="features", labelCol=LABEL, **parameters)
         return Pipeline(stages=[*stages, estimator]).fit(rows)
     # Trees take categories as they are and split them by sets; bins must be at least as many as the categories of a column.
-    stages.append(VectorAssembler(inputCols=[*filled, *indexed], outputCol="features"))
+    stages.append(VectorAssembler(inputCols=[*indexed, *filled], outputCol="features"))
     estimator = make(featuresCol="features", labelCol=LABEL, seed=seed, **parameters)
     prepare = Pipeline(stages=stages).fit(_in_fixed_order(rows))
     if columns.categories and "maxBins" not in parameters:
