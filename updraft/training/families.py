@@ -4,6 +4,7 @@ A family is fitted on a Spark frame of feature columns and ``label``. Categories
 means absent. What has to be learnt (medians, categories, scales) is learnt from the training rows only.
 """
 
+import os
 import warnings
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -98,14 +99,17 @@ class SklearnModel:
         return frame[LABEL].to_numpy(float), self.model.predict_proba(frame[self.columns.all])[:, 1]
 
 
-def fit(algorithm: str, rows: DataFrame, columns: Columns, parameters: Parameters, seed: int) -> Fitted:
+def fit(algorithm: str, rows: DataFrame, columns: Columns, parameters: Parameters, seed: int, *, beside: int = 1) -> Fitted:
     """Fit one model of the family ``algorithm`` on all of ``rows``, whose labels are of both classes.
+
+    ``beside``: how many models are fitted at the same time; LightGBM takes its share of the cores. It changes no model.
 
     Raises:
         UpdraftError: the family refuses a parameter's value, or the rows.
     """
     if algorithm == "lightgbm":
-        return _lightgbm(rows, columns, parameters, seed)
+        cores = max(1, (os.cpu_count() or 1) // beside)
+        return _lightgbm(rows, columns, {"n_jobs": cores, **parameters}, seed)
     try:
         return SparkModel(columns, _spark_pipeline(algorithm, rows, columns, parameters, seed))
     except (TypeError, IllegalArgumentException) as error:

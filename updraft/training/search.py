@@ -188,7 +188,8 @@ def _run(
     for step, (train, validation) in enumerate(folds):
         if scored and asked.should_prune():
             break
-        scored.append(fit(algorithm, train, columns, parameters, model.search.seed).predict(validation))
+        fitted = fit(algorithm, train, columns, parameters, model.search.seed, beside=model.search.parallelism)
+        scored.append(fitted.predict(validation))
         asked.report(round(binary_metrics(*scored[-1], 0.5)[model.metric], 4), step)
     threshold = best_threshold(np.concatenate([s[0] for s in scored]), np.concatenate([s[1] for s in scored]))
     metrics = [binary_metrics(labels, probabilities, threshold) for labels, probabilities in scored]
