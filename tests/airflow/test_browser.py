@@ -29,7 +29,7 @@ from updraft.cli.servers import Servers, home
 from updraft.data import tables
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-SECONDS, RUN_SECONDS = 30, 400
+SECONDS, RUN_SECONDS = 60, 600
 OPTIONS = "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
 pytestmark = [
     pytest.mark.timeout(900),
@@ -97,14 +97,12 @@ class Browser:
         self.see(text("Single Run"))
 
     def pick(self, number: int, day: str) -> None:
-        """Fill one of the fields for a day and an hour: each opens a small form of its own."""
+        """Fill one of the fields for a day and an hour: each opens a small form of its own. The hour stays as it is."""
+        field = css("input[placeholder='YYYY/MM/DD']")
         self.click(css("[data-testid=datetime-input]"), number)
-        self.type(css("input[placeholder='YYYY/MM/DD']"), day)
-        self.type(css("input[placeholder='HH:mm']"), "00:00")
+        self.type(field, day)
         self.click(text("Date Range"))
-        WebDriverWait(self.driver, SECONDS).until(
-            expected.invisibility_of_element_located(css("input[placeholder='HH:mm']")), "the small form stays open"
-        )
+        WebDriverWait(self.driver, SECONDS).until(expected.invisibility_of_element_located(field), "the small form stays open")
 
     def submit(self, dag_id: str) -> str:
         """Send the form of a single run, wait until the UI shows it as ended well; the run's id."""
@@ -197,7 +195,7 @@ def test_a_training_from_the_form_leads_to_its_mlflow_run(browser: Browser, api:
     browser.open_form("flights_training")
     browser.type(css("#element_end"), "01182013")
     browser.click(text("Search, for this run alone"))
-    browser.type(css("#element_trials"), Keys.BACKSPACE, "2")
+    browser.type(css("input[name=element_trials]"), Keys.BACKSPACE, "2")
     run_id = browser.submit("flights_training")
 
     conf = api.run("flights_training", run_id)["conf"]
@@ -216,7 +214,7 @@ def test_a_monitoring_from_the_form_leads_to_its_drift_report(browser: Browser, 
     api.pause("flights_training", True)  # A retraining may be started, but is not waited for.
     api.pause("flights_monitoring", False)
     browser.open_form("flights_monitoring")
-    browser.type(css("#element_window"), Keys.BACKSPACE, "1")
+    browser.type(css("input[name=element_window]"), Keys.BACKSPACE, "1")
     run_id = browser.submit("flights_monitoring")
     report = json.loads((root / "reports" / "flights_monitoring" / run_id / "drift.json").read_text())
     assert report["first"] == report["last"] == str(YESTERDAY)

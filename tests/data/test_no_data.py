@@ -13,6 +13,7 @@ from updraft.data import tables
 from updraft.data.features import build_features
 from updraft.data.ingestion import ingest, raw_files
 
+REPORT = "reports/tests/validate.json"
 DAY = parse_interval("2013-01-15", None)
 NEXT = parse_interval("2013-01-16", None)
 
@@ -46,11 +47,11 @@ def test_b13_a_day_without_rows_in_a_range_is_told_and_the_others_go_on(
 def test_b13_a_partition_without_rows_passes_no_check(spark: SparkSession, flights: UseCase, root: Path) -> None:
     """Every expectation holds of no rows: so neither validation nor features may say that they have done their work."""
     with pytest.raises(UpdraftError, match="not found"):
-        load_job("validate").validate(spark, flights, DAY)
+        load_job("validate").validate(spark, flights, DAY, REPORT)
     lay(root, "2013-01-15", "2013-01-15")
     run_data(spark, flights, "2013-01-15", "2013-01-15")
     versions = [tables.version("flights", name) for name in ("clean", "quarantine")]
-    validated = load_job("validate").validate(spark, flights, NEXT)
+    validated = load_job("validate").validate(spark, flights, NEXT, REPORT)
     assert (validated.outcome, validated.expectations) == ("no data", [])
     assert [tables.version("flights", name) for name in ("clean", "quarantine")] == versions
     assert build_features(spark, flights, NEXT).outcome == "no data"

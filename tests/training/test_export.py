@@ -46,12 +46,21 @@ def test_the_exported_model_predicts_what_the_native_one_does(labelled: DataFram
     assert len(native) > 5000
 
 
-@pytest.mark.parametrize("algorithm", ["random_forest", "gradient_boosted_trees", "lightgbm"])
-def test_trees_hold_thresholds_that_float32_cannot_tell_apart(spark: SparkSession, algorithm: str) -> None:
+@pytest.mark.parametrize(
+    ("algorithm", "parameters"),
+    [
+        ("random_forest", {"numTrees": 3, "featureSubsetStrategy": "all"}),
+        ("gradient_boosted_trees", {"maxIter": 2}),
+        ("lightgbm", {}),
+    ],
+)
+def test_trees_hold_thresholds_that_float32_cannot_tell_apart(
+    spark: SparkSession, algorithm: str, parameters: dict[str, Any]
+) -> None:
     base = 16_777_216.0  # 2 ** 24: above it, float32 knows even numbers only.
     rows = [(n, base + n % 8, "ab"[n % 2], float(n % 8 in (1, 4, 6))) for n in range(400)]
     frame = spark.createDataFrame(rows, "row_id long, fine double, kind string, label double").cache()
-    fitted = fit(algorithm, frame, Columns(["fine"], ["kind"]), {}, 1)
+    fitted = fit(algorithm, frame, Columns(["fine"], ["kind"]), parameters, 1)
     labels, native = fitted.predict(frame)
     assert np.ptp(native[labels == 1]) < 0.5 < native[labels == 1].min()
     assert check_parity(to_onnx(fitted), frame.toPandas(), native) < 1e-5
