@@ -29,7 +29,7 @@ def job(arguments: Arguments) -> ScoreReport:
         F.lit(champion.version).alias("model_version"),
     ).withColumn("prediction", F.col("probability") >= champion.threshold)
     rows = scored.cache().count()
-    tables.replace_days(scored, use_case.name, "predictions", days)
+    tables.replace(scored, use_case, "predictions", on_days(days))
     return ScoreReport(use_case=use_case.name, champion=champion.version, first=days[0], last=days[-1], rows=rows)
 
 

@@ -51,8 +51,8 @@ def publish(audit: "Audit", use_case: UseCase, interval: Interval, outcomes: lis
     from updraft.quality.audit import check_share
 
     check_share(audit, use_case.data.max_quarantine)
-    tables.replace_days(audit.quarantine, use_case.name, "quarantine", interval.days)
-    tables.replace_days(audit.clean, use_case.name, "clean", interval.days)
+    tables.replace(audit.quarantine, use_case, "quarantine", interval.predicate())
+    tables.replace(audit.clean, use_case, "clean", interval.predicate())
     clean, quarantined = audit.clean.count(), audit.quarantine.count()
     return ValidateReport(
         use_case=use_case.name,

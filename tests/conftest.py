@@ -14,8 +14,9 @@ import pytest
 from pyspark.sql import SparkSession
 
 from updraft.core.interval import Interval
+from updraft.core.sections import Search
 from updraft.core.settings import REPO, settings
-from updraft.core.use_case import Search, UseCase, load_use_case
+from updraft.core.use_case import UseCase, load_use_case
 
 os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"

@@ -10,7 +10,8 @@ from aiosmtpd.controller import Controller
 from airflow.providers.common.compat.sdk import mask_secret
 
 from updraft.cli.servers import _free_port
-from updraft.core.use_case import Alerts, UseCase
+from updraft.core.sections import Alerts
+from updraft.core.use_case import UseCase
 from updraft.orchestration.alerts import FailureAlert
 from updraft.orchestration.data import data_dag
 

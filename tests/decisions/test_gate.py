@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from updraft.core.use_case import Gate
+from updraft.core.sections import Gate
 from updraft.decisions.gate import Verdict
 from updraft.decisions.gate import decide as judge
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
 
-from updraft.core.use_case import Drift
+from updraft.core.sections import Drift
 from updraft.monitoring.drift import compare, psi, reference
 
 RNG = np.random.default_rng(5)

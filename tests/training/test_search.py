@@ -7,7 +7,8 @@ from pyspark.sql import DataFrame
 
 from updraft.core.errors import UpdraftError
 from updraft.core.schema import LABEL, feature_names
-from updraft.core.use_case import Algorithm, Bounds, Model, Search, UseCase
+from updraft.core.sections import Algorithm, Bounds, Model, Search
+from updraft.core.use_case import UseCase
 from updraft.data import tables
 from updraft.training import records
 from updraft.training.challenger import make_challenger

@@ -3,7 +3,7 @@ from datetime import date, timedelta
 import pytest
 
 from updraft.core.errors import UpdraftError
-from updraft.core.use_case import Algorithm, Model, Search
+from updraft.core.sections import Algorithm, Model, Search
 from updraft.training.windows import windows
 
 DAYS = [date(2013, 1, 1) + timedelta(days=n) for n in range(66)]

@@ -16,8 +16,9 @@ from updraft.cli.closing import Closing, Step, drift_entry, models, show, table_
 from updraft.cli.sample import lay_sample
 from updraft.core.errors import UpdraftError
 from updraft.core.reports import DriftReport, GateReport, PromoteReport, report_path
+from updraft.core.sections import Demo
 from updraft.core.settings import settings
-from updraft.core.use_case import Demo, UseCase, load_use_case
+from updraft.core.use_case import UseCase, load_use_case
 from updraft.orchestration.spark_job import report_uri
 
 RUN_SECONDS = 1800

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from updraft.core.errors import UpdraftError
-from updraft.core.interval import Interval, given, parse_day, parse_interval
+from updraft.core.interval import SNAPSHOT, Interval, given, parse_day, parse_interval
 from updraft.core.reports import Report, write_error
 from updraft.core.this_run import with_search, with_window
 from updraft.core.use_case import UseCase, load_use_case
@@ -27,8 +27,10 @@ class Arguments:
 
     @property
     def interval(self) -> Interval:
-        """The days to work on, for the jobs that need them."""
-        return parse_interval(self.start, self.end)
+        """The partitions to work on, for the jobs that need them; of a snapshot all there is."""
+        if self.use_case.unit is None:
+            return Interval(SNAPSHOT, SNAPSHOT)
+        return parse_interval(self.start, self.end, self.use_case.unit)
 
     @property
     def until(self) -> str | None:

@@ -7,7 +7,8 @@ from pydantic import ValidationError
 
 from updraft.core.errors import UpdraftError
 from updraft.core.mistakes import suggest
-from updraft.core.use_case import Drift, Model, Search, UseCase
+from updraft.core.sections import Drift, Model, Search
+from updraft.core.use_case import UseCase
 
 ALGORITHMS = "algorithms"
 T = TypeVar("T", Model, Drift)

@@ -33,7 +33,7 @@ def _publish(frame: DataFrame, use_case: UseCase, interval: Interval, expected: 
             f"{use_case.folder / 'features.sql'}: found {counts['rows']} rows for {expected} clean rows, expected one each. "
             "A lookup probably has several rows for one key, or an inner join drops rows."
         )
-    tables.replace_days(frame, use_case.name, "features", interval.days)
+    tables.replace(frame, use_case, "features", interval.predicate())
     return FeaturesReport(
         use_case=use_case.name,
         outcome="done" if counts["rows"] else "no data",  # Written all the same: the days' earlier rows are gone.

@@ -8,12 +8,13 @@ from typing import Any
 
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import AnalysisException
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from updraft.core.errors import UpdraftError
-from updraft.core.interval import Interval, on_days
+from updraft.core.interval import Interval, Unit
 from updraft.core.settings import settings
+from updraft.core.use_case import UseCase
 
 LOCK_SECONDS = 1200
 
@@ -67,19 +68,27 @@ def partitions(frame: DataFrame) -> list[date]:
     return [row["event_date"] for row in frame.select("event_date").distinct().orderBy("event_date").collect()]
 
 
-def replace_days(frame: DataFrame, use_case: str, table: str, days: list[date]) -> None:
-    """Replace exactly the rows of these days by ``frame``, whose rows all lie in them, as one Delta commit.
+def event_date(unit: Unit | None) -> Column:
+    """The partition column: the day of the event time, or the first day of its month."""
+    time = F.col("event_time")
+    return F.to_date(F.date_trunc("month", time) if unit == "month" else time)
+
+
+def replace(frame: DataFrame, use_case: UseCase, table: str, where: str) -> None:
+    """Replace exactly the rows for which ``where`` holds by ``frame``, of whose rows it holds too, as one Delta commit.
+
+    ``where``: a condition on ``event_date`` and ``event_time``, such as ``Interval.predicate`` and ``on_days`` give.
 
     Raises:
         UpdraftError: the table has other columns, or another writer has held the table for too long.
     """
-    path = table_path(use_case, table)
+    path = table_path(use_case.name, table)
     # One file a day, whether a day comes alone or in a range.
-    rows = frame.withColumn("event_date", F.to_date("event_time")).repartition("event_date")
+    rows = frame.withColumn("event_date", event_date(use_case.unit)).repartition("event_date")
     writer = rows.write.format("delta").mode("overwrite").partitionBy("event_date")
     with writer_lock(frame.sparkSession, path):
         try:
-            writer.option("replaceWhere", on_days(days)).save(path)
+            writer.option("replaceWhere", where).save(path)
         except AnalysisException as error:
             if "schema" not in str(error).lower():
                 raise

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from updraft.core.use_case import Gate
+from updraft.core.sections import Gate
 from updraft.decisions.evidence import Candidate, Evidence, Gain
 
 TOLERANCE = 1e-6  # Between a gain and the difference of the metrics that it is the gain of.

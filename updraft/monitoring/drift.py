@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from updraft.core.reports import ColumnDrift
-from updraft.core.use_case import Drift
+from updraft.core.sections import Drift
 
 DECILES = [n / 10 for n in range(1, 10)]
 MAX_CATEGORIES = 50

@@ -8,7 +8,7 @@ import pandas as pd
 from upath import UPath
 
 from updraft.core.reports import write_whole
-from updraft.core.use_case import Drift
+from updraft.core.sections import Drift
 
 SAMPLE_ROWS = 2000
 MARK = "\ue000"  # For private use: no data has it.

@@ -7,8 +7,9 @@ from airflow.sdk import Param
 
 from updraft.core.errors import UpdraftError
 from updraft.core.mistakes import suggest
+from updraft.core.sections import Search
 from updraft.core.this_run import ALGORITHMS
-from updraft.core.use_case import Search, UseCase
+from updraft.core.use_case import UseCase
 
 SECTION = "Search, for this run alone"
 # What a field of a form needs of the JSON schema that pydantic makes; the rest is for other readers.

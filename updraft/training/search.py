@@ -18,7 +18,7 @@ from pyspark.util import inheritable_thread_target
 from updraft.core.errors import UpdraftError
 from updraft.core.interval import on_days
 from updraft.core.schema import EVENT_DATE, LABEL
-from updraft.core.use_case import Algorithm, Bounds, Choices, Family, Model, Search
+from updraft.core.sections import Algorithm, Bounds, Choices, Model, Search
 from updraft.training.families import Columns, Parameters, check_parameters, fit
 from updraft.training.metrics import Floats, best_threshold, binary_metrics
 from updraft.training.windows import Windows
@@ -123,7 +123,7 @@ def check_rows(frame: DataFrame, windows: Windows, model: Model) -> None:
             )
 
 
-def _plan(model: Model) -> list[Family]:
+def _plan(model: Model) -> list[str]:
     """The algorithm of each trial, by number: in turns, so that minutes that end the search have let each one try."""
     numbers = {name: _number(algorithm, model.search) for name, algorithm in model.algorithms.items()}
     return [name for turn in range(max(numbers.values())) for name, number in numbers.items() if turn < number]

@@ -5,7 +5,7 @@ from datetime import date
 
 from updraft.core.errors import UpdraftError
 from updraft.core.interval import Interval
-from updraft.core.use_case import Model
+from updraft.core.sections import Model
 
 
 @dataclass(frozen=True)
