@@ -1,7 +1,8 @@
 """The data DAG of each use case, in Airflow as `<use_case>_data`."""
 
 from updraft.core.use_case import sound_use_cases
+from updraft.orchestration.broken import dag_or_broken
 from updraft.orchestration.data import data_dag
 
 for use_case in sound_use_cases():
-    data_dag(use_case)
+    dag_or_broken(data_dag, use_case)

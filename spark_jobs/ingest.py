@@ -6,8 +6,9 @@ from updraft.core.reports import IngestReport
 
 def job(arguments: Arguments) -> IngestReport:
     interval = arguments.interval  # Refused, if it is wrong, before Spark starts.
-    from updraft.data.ingestion import ingest, raw_files
+    from updraft.data.ingestion import ingest
     from updraft.data.session import session
+    from updraft.data.sources import raw_files
 
     files = raw_files(arguments.use_case, interval)
     if not files:

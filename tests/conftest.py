@@ -121,7 +121,8 @@ def lay(folder: Path, first: str, last: str) -> Path:
 def run_data(spark: SparkSession, use_case: UseCase, first: str, last: str) -> dict[str, object]:
     """What flights_data does with an interval, in this process: ingest, validate, features. Returns the reports."""
     from updraft.data.features import build_features
-    from updraft.data.ingestion import ingest, raw_files
+    from updraft.data.ingestion import ingest
+    from updraft.data.sources import raw_files
 
     interval = Interval(date.fromisoformat(first), date.fromisoformat(last))
     ingested = ingest(spark, use_case, interval, raw_files(use_case, interval))

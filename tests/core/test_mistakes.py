@@ -57,8 +57,8 @@ def test_b22_all_mistakes_at_once_with_line_and_suggestion(folder: Path) -> None
         f"line {lines['event_time']}: data.event_time: ( is never closed",
         f"line {lines['key']}: data.key: 'carier' is not among the columns. Did you mean 'carrier'? (found ",
         f"line {lines['sql']}: data.target.sql: ( is never closed",
-        f"line {lines['model']}: model.algorithms.lightgmb: Input should be 'logistic_regression', 'random_forest', "
-        "'gradient_boosted_trees' or 'lightgbm' (found 'lightgmb'). Did you mean 'lightgbm'?",
+        f"line {lines['model']}: model.algorithms.lightgmb: expected one of the algorithms of kind binary: "
+        "logistic_regression, random_forest, gradient_boosted_trees, naive_bayes, lightgbm. Did you mean 'lightgbm'? (found 'lightgmb')",
         f"line {lines['window']}: drift.windw: not a key of this section. Did you mean 'window'?",
         f"features.sql line {query}: found 'SELCT', expected a query such as SELECT. Did you mean 'SELECT'?",
     ]
@@ -77,6 +77,15 @@ def test_b22_all_mistakes_at_once_with_line_and_suggestion(folder: Path) -> None
         ("gate:\n", "gate: [\n", "not readable as YAML"),
         ("  later: {start", "  latr: {start", "demo.latr: not a key of this section. Did you mean 'later'?"),
         ("  files: flights_{day}.csv", "  files: flights_{date}.csv", "expected a name with {day}"),
+        ("  files: flights_{day}.csv", "  files: flights_{day.x}.csv", "expected a name with {day}"),
+        ('cron: "@daily"', "cron: 0 6 * * 1", "expected a tick for each day"),
+        ("low: 0.0001, high: 0.1", "low: 0.1, high: 0.0001", "expected low below high"),
+        ("[15, 31, 63]", "[15, 15, 63]", "expected every value once"),
+        ("    weather:\n", "    clean:\n", "name the lookup otherwise"),
+        ("aviation", "a" * 101, "tags.0:"),
+        ("kind: binary", "kind: multiclass", "target.classes: expected for kind multiclass"),
+        ("  metric: auc\n  rule", "  metric: rmse\n  rule", "gate.metric: expected one of the metrics of kind binary"),
+        ("  holdout: 7", "  holdout: 0.2", "model.holdout: expected a number of partitions"),
         ("null_values:", "alerts: {email: [ops]}\n  null_values:", "data.alerts: not a key of this section"),
         ("gate:\n", "alerts: {email: [nobody]}\ngate:\n", "alerts.email.0:"),
     ],

@@ -8,7 +8,8 @@ from updraft.core.errors import UpdraftError
 from updraft.core.interval import parse_interval
 from updraft.core.use_case import UseCase
 from updraft.data import tables
-from updraft.data.ingestion import ingest, raw_files
+from updraft.data.ingestion import ingest
+from updraft.data.sources import raw_files
 
 DAY = parse_interval("2013-01-01", None)
 
@@ -26,7 +27,7 @@ def test_bronze_holds_every_raw_row_as_text(spark: SparkSession, flights: UseCas
 
 def test_a_day_without_a_file_and_a_file_without_rows_are_no_data(spark: SparkSession, flights: UseCase, root: Path) -> None:
     landing = lay(root, "2013-01-01", "2013-01-01")
-    assert raw_files(flights, parse_interval("2014-01-01", None)) == {}
+    assert raw_files(flights, parse_interval("2014-01-01", None)) == []
     file = landing / "flights_2013-01-01.csv"
     for text in (file.read_text().splitlines(keepends=True)[0], ""):
         file.write_text(text)

@@ -11,7 +11,8 @@ from updraft.core.interval import parse_interval
 from updraft.core.use_case import UseCase
 from updraft.data import tables
 from updraft.data.features import build_features
-from updraft.data.ingestion import ingest, raw_files
+from updraft.data.ingestion import ingest
+from updraft.data.sources import raw_files
 
 REPORT = "reports/tests/validate.json"
 DAY = parse_interval("2013-01-15", None)

@@ -50,7 +50,7 @@ class Interval:
         days = f"event_date >= DATE'{self.first}' AND event_date <= DATE'{self.last}'"
         if (self.from_hour, self.to_hour) == (0, 23):
             return days
-        start, end = (f"TIMESTAMP'{time:%Y-%m-%d %H:%M:%S}Z'" for time in (self.start, self.end))
+        start, end = (f"TIMESTAMP'{time:%Y-%m-%d %H:%M:%S}'" for time in (self.start, self.end))
         return f"{days} AND event_time >= {start} AND event_time < {end}"
 
     def __str__(self) -> str:
@@ -64,6 +64,18 @@ def on_days(days: list[date]) -> str:
     """Single days as a condition on the partition column: labelled days may have gaps between them."""
     listed = ", ".join(f"DATE'{day}'" for day in days)
     return f"event_date IN ({listed})"
+
+
+def on_hours(hours: list[datetime]) -> str:
+    """Single hours, in order, as a condition on the event time: those that follow each other as one range."""
+    hour = timedelta(hours=1)
+    starts = [one for n, one in enumerate(hours) if n == 0 or one - hours[n - 1] > hour]
+    ends = [one + hour for n, one in enumerate(hours) if n == len(hours) - 1 or hours[n + 1] - one > hour]
+    ranges = (
+        f"(event_time >= TIMESTAMP'{start:%Y-%m-%d %H:%M:%S}' AND event_time < TIMESTAMP'{end:%Y-%m-%d %H:%M:%S}')"
+        for start, end in zip(starts, ends, strict=True)
+    )
+    return f"({' OR '.join(ranges)})"
 
 
 def given(text: str | None) -> bool:

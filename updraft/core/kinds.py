@@ -19,9 +19,7 @@ class Traits:
 
 TRAITS: dict[Kind, Traits] = {
     "binary": Traits(CLASSIFIERS, ("auc", "f1", "accuracy", "precision", "recall", "log_loss", "value")),
-    "multiclass": Traits(
-        CLASSIFIERS, ("macro_f1", "accuracy", "macro_precision", "macro_recall", "auc", "log_loss")
-    ),
+    "multiclass": Traits(CLASSIFIERS, ("macro_f1", "accuracy", "macro_precision", "macro_recall", "auc", "log_loss")),
     "regression": Traits(
         ("linear_regression", "random_forest", "gradient_boosted_trees", "generalized_linear_regression", "lightgbm"),
         ("rmse", "mae", "r2"),

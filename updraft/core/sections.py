@@ -1,6 +1,8 @@
 """The sections of ``use_case.yaml``. Strict, frozen, and every mistake is named at its own key."""
 
+from collections import Counter
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from math import prod
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal, NamedTuple
@@ -20,9 +22,28 @@ RESERVED = {
 # How far apart two ticks of a schedule lie, by the partitions that they end.
 LONGEST: dict[Unit, timedelta] = {"hour": timedelta(hours=1), "day": timedelta(days=1), "month": timedelta(days=31)}
 SHORTEST: dict[Unit, timedelta] = {**LONGEST, "month": timedelta(days=28)}
+MAX_WINDOW = 366  # Partitions of a comparison, in use_case.yaml as in the form.
+
+
+def _each_once(values: list[str | bool | int | float]) -> list[str | bool | int | float]:
+    if len(set(values)) < len(values):
+        raise ValueError("expected every value once")
+    return values
+
+
 Share = Annotated[float, Field(ge=0, le=1)]
 # What a search may range over: the values of a list, or the numbers between two bounds.
-Choices = Annotated[list[str | bool | int | float], Field(min_length=1)]
+Choices = Annotated[list[str | bool | int | float], Field(min_length=1), AfterValidator(_each_once)]
+
+
+def _no_view_of_ours(name: str) -> str:
+    if name in VIEWS:
+        raise ValueError(f"is what features.sql calls {VIEWS[name]}; name the lookup otherwise")
+    return name
+
+
+VIEWS = {"clean": "the clean rows", "days": "the days to build"}
+LookupName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$"), AfterValidator(_no_view_of_ours)]
 
 
 class Whole(NamedTuple):
@@ -32,26 +53,15 @@ class Whole(NamedTuple):
     snapshot: bool
 
 
-def _one_of_its_kind(name: str, known: tuple[str, ...], whole: Whole, what: str) -> str:
-    if name not in known:
-        raise ValueError(f"{name!r} is no {what} of kind {whole.kind}, which has {', '.join(known)}{suggest(name, known)}")
+def _of_its_kind(what: Literal["algorithms", "metrics"], name: str, info: ValidationInfo) -> str:
+    whole: Whole | None = info.context
+    if whole and whole.kind and name not in (known := getattr(TRAITS[whole.kind], what)):
+        raise ValueError(f"expected one of the {what} of kind {whole.kind}: {', '.join(known)}{suggest(name, known)}")
     return name
 
 
-def _algorithm(name: str, info: ValidationInfo) -> str:
-    whole: Whole | None = info.context
-    known = TRAITS[whole.kind].algorithms if whole and whole.kind else (name,)
-    return _one_of_its_kind(name, known, whole, "algorithm") if whole else name
-
-
-def _metric(name: str, info: ValidationInfo) -> str:
-    whole: Whole | None = info.context
-    known = TRAITS[whole.kind].metrics if whole and whole.kind else (name,)
-    return _one_of_its_kind(name, known, whole, "metric") if whole else name
-
-
-AlgorithmName = Annotated[str, AfterValidator(_algorithm)]
-Metric = Annotated[str, AfterValidator(_metric)]
+AlgorithmName = Annotated[str, AfterValidator(partial(_of_its_kind, "algorithms"))]
+Metric = Annotated[str, AfterValidator(partial(_of_its_kind, "metrics"))]
 
 
 def _with_metric(content: Any, info: ValidationInfo) -> Any:
@@ -111,8 +121,9 @@ class Data(Strict):
     input: str = Field(description="Folder of the raw files, relative to UPDRAFT_ROOT, or a URI; UPDRAFT_SOURCES__<NAME> wins.")
     files: list[str] = Field(
         min_length=1,
-        description="A partition's raw file, with {day} for its day; or patterns such as *.csv of files that hold rows of any time.",
+        description="A day's raw file, with {day} for the day; or patterns such as *.csv, of files with rows of any time.",
     )
+    encoding: str = Field("UTF-8", description="Of CSV and JSON files.")
     columns: dict[str, ColumnType] = Field(min_length=1, description="Every column, in the file's order.")
     optional: list[str] = Field([], description="Columns that a file may lack.")
     null_values: list[str] = Field([""], description="Raw texts that mean: no value.")
@@ -120,7 +131,9 @@ class Data(Strict):
     key: list[str] = Field(min_length=1, description="Columns that, with event_time, identify a row.")
     known_after: list[str] = Field([], description="Columns not yet known at prediction time; features.sql sees none.")
     target: Target | None = Field(None, description="The label; kind clustering has none.")
-    lookups: dict[str, Lookup] = Field({}, description="Small tables beside the raw files, by the name that features.sql uses.")
+    lookups: dict[LookupName, Lookup] = Field(
+        {}, description="Small tables beside the raw files, by the name that features.sql uses."
+    )
     history: int = Field(0, ge=0, description="Days before a partition whose clean rows features.sql sees, too.")
     output: str | None = Field(None, description="Folder or URI where the features are also written, as Parquet.")
     catalog: Catalog | None = None
@@ -145,7 +158,7 @@ class Data(Strict):
                 raise ValueError(f"{name}: expected a name without folders; data.input names the folder")
             if PurePosixPath(name).suffix not in SUFFIXES:
                 raise ValueError(f"{name}: expected a name that ends in {', '.join(SUFFIXES)}")
-            if name.replace("{day}", "").strip("{}") != name.replace("{day}", "") or name.count("{") > 1:
+            if name.count("{day}") > 1 or set(name.replace("{day}", "")) & set("{}"):
                 raise ValueError(f"{name}: expected a name with {{day}} in it, and no other braces")
         if len(files) > 1 and any("{day}" in name for name in files):
             raise ValueError("expected one name with {day}, or patterns without")
@@ -175,6 +188,8 @@ class Data(Strict):
     def _not_reserved(cls, columns: dict[str, ColumnType]) -> dict[str, ColumnType]:
         if reserved := {name.lower() for name in columns} & RESERVED:
             raise ValueError(f"{sorted(reserved)} are names of Updraft's own columns; name them otherwise")
+        if alike := sorted(name for name, number in Counter(map(str.lower, columns)).items() if number > 1):
+            raise ValueError(f"{alike} differ only in upper and lower case, which Spark does not tell apart")
         return columns
 
     @field_validator("optional", "key", "known_after")
@@ -199,7 +214,15 @@ class Bounds(Strict):
 
     low: int | float
     high: int | float
-    log: bool = False
+    log: bool = Field(False, description="Evenly in orders of magnitude.")
+
+    @model_validator(mode="after")
+    def _a_range(self) -> "Bounds":
+        if not self.low < self.high:
+            raise ValueError(f"expected low below high, found {self.low} and {self.high}")
+        if self.log and self.low <= 0:
+            raise ValueError(f"expected low above 0, because of log, found {self.low}")
+        return self
 
 
 class Algorithm(Strict):
@@ -225,12 +248,16 @@ class Search(Strict):
     """How hyperparameters are searched. The same seed, parallelism and trials give the same trials and the same winner."""
 
     method: Literal["grid", "random", "tpe"] = "random"
-    trials: int = Field(4, ge=1, description="Trials of each algorithm that has something to search.")
-    minutes: float | None = Field(None, gt=0, description="No batch of trials starts after these; the first one always does.")
-    parallelism: int = Field(2, ge=1, description="Trials of a batch, which run at the same time; not taken from the machine.")
+    trials: int = Field(4, ge=1, le=1000, description="Trials of each algorithm that has something to search.")
+    minutes: float | None = Field(
+        None, gt=0, le=110, description="No batch of trials starts after these; the first one always does."
+    )
+    parallelism: int = Field(
+        2, ge=1, le=64, description="Trials of a batch, which run at the same time; not taken from the machine."
+    )
     pruning: bool = Field(True, description="Stop a trial after a fold in which it is below the median of those before it.")
-    folds: int = Field(2, ge=1, description="Validation blocks, in time order, each as long as the holdout.")
-    seed: int = 0
+    folds: int = Field(2, ge=1, le=20, description="Validation blocks, in time order, each as long as the holdout.")
+    seed: int = Field(0, ge=0, lt=2**32, description="Of the sampler and of every fit.")
 
 
 class Costs(Strict):
@@ -302,7 +329,7 @@ class Gate(Strict):
 class Drift(Strict):
     """When the newest rows count as drifted from those that the champion has learnt from."""
 
-    window: int = Field(7, ge=1, description="Newest partitions that are compared.")
+    window: int = Field(7, ge=1, le=MAX_WINDOW, description="Newest partitions that are compared.")
     psi: float = Field(0.25, gt=0, description="Population stability index from which a column counts as drifted.")
     min_columns: int = Field(1, ge=1, description="Drifted columns from which the use case counts as drifted.")
 
@@ -311,7 +338,7 @@ class Serving(Strict):
     """What the champion scores."""
 
     partitions: int | None = Field(
-        None, ge=1, description="Newest days (or months) that are scored after each training; by default, as many as the holdout."
+        None, ge=1, description="Newest days (or months) scored after each training; by default, as many as the holdout."
     )
 
 
@@ -350,6 +377,12 @@ class Days(Strict):
 
     start: date
     end: date
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Days":
+        if self.end < self.start:
+            raise ValueError(f"expected an end on or after the start, found {self.start} to {self.end}")
+        return self
 
     def __str__(self) -> str:
         return f"{self.start} to {self.end}"

@@ -27,7 +27,8 @@ class Settings(BaseSettings):
 
     def path(self, *parts: str) -> UPath:
         """A place under the root; a relative root is taken from the repository, so that every process means the same."""
-        root = self.root if "://" in self.root else str(REPO / self.root)
+        root = self.root.removeprefix("file://")
+        root = root if "://" in root else str(REPO / root)
         return UPath(root).joinpath(*parts)
 
     def table(self, use_case: str, table: str) -> UPath:

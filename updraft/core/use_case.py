@@ -2,7 +2,7 @@
 
 from datetime import date
 from pathlib import Path
-from typing import get_args
+from typing import Annotated, get_args
 
 from pydantic import Field, ValidationError
 
@@ -23,7 +23,7 @@ class UseCase(Strict):
     title: str
     description: str
     owner: str
-    tags: list[str] = []
+    tags: list[Annotated[str, Field(max_length=100)]] = Field([], description="Airflow's tags of its DAGs.")
     kind: Kind
     schedule: Schedule | None = None
     spark: Spark
@@ -57,7 +57,7 @@ class UseCase(Strict):
 
 def use_case_names() -> list[str]:
     """The folders of use cases, in order of name."""
-    return sorted(p.parent.name for p in settings().use_cases.glob("*/use_case.yaml"))
+    return sorted({p.parent.name for p in settings().use_cases.glob("*/use_case.y*ml")})
 
 
 def sound_use_cases() -> list[UseCase]:
@@ -77,6 +77,8 @@ def _all() -> dict[str, UseCase | UpdraftError]:
             found[name] = load_use_case(name)
         except UpdraftError as error:
             found[name] = error
+        except Exception as error:  # noqa: BLE001  # A mistake that nobody has thought of must not take the others down.
+            found[name] = UpdraftError(f"{settings().use_cases / name}: {type(error).__name__}: {error}")
     return found
 
 
@@ -89,6 +91,8 @@ def load_use_case(name: str) -> UseCase:
     folder = settings().use_cases / name
     file = folder / "use_case.yaml"
     if not file.exists():
+        if folder.is_dir():
+            raise UpdraftError(f"{file}: not found, expected by that name in the folder of a use case.")
         known = use_case_names()
         raise UpdraftError(f"use case {name!r}: not found{suggest(name, known)} Known: {', '.join(known) or 'none'}.")
     document = Document.read(file)

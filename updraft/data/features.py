@@ -1,39 +1,75 @@
 """From clean rows to features: the use case's features.sql, and the label beside it."""
 
+from collections.abc import Callable
+from datetime import timedelta
+
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from updraft.core.errors import UpdraftError
-from updraft.core.interval import Interval
+from updraft.core.interval import Interval, on_days
 from updraft.core.reports import FeaturesReport
-from updraft.core.schema import IDENTITY, LABEL, feature_names
+from updraft.core.schema import EVENT_DATE, IDENTITY, LABEL, ROW_ID, feature_names, quote
 from updraft.core.settings import settings
 from updraft.core.use_case import UseCase
 from updraft.data import tables
+from updraft.data.export import export_features
+from updraft.data.splits import with_split
 
 MISSING = "missing"  # The category of an absent one, in training and in serving.
 
 
 def build_features(spark: SparkSession, use_case: UseCase, interval: Interval) -> FeaturesReport:
-    """Replace the interval's rows of the features table: row_id, event_time, features, label (null where unknown)."""
-    clean = tables.read(spark, use_case.name, "clean", interval)
-    frame = with_label(features(spark, use_case, clean), use_case, clean).cache()
+    """Replace the interval's rows of the features table: row_id, event_time, features, label (null where unknown).
+
+    With ``data.history``, later partitions that have looked back on the interval are built again, and the table is held from
+    reading to writing: so it does not depend on the order in which partitions came.
+
+    Raises:
+        UpdraftError: features.sql does not give the rows that it should.
+    """
+    if not use_case.data.history:
+        clean = tables.read(spark, use_case.name, "clean", interval)
+        frame = with_split(with_label(features(spark, use_case, clean), use_case, clean), use_case).cache()
+        return _publish(frame, use_case, interval.predicate(), clean.count(), tables.replace)
+    with tables.writer_lock(spark, tables.table_path(use_case.name, "features")):
+        back = timedelta(days=use_case.data.history)
+        later = tables.partitions(tables.read(spark, use_case.name, "clean", Interval(interval.first, interval.last + back)))
+        days = sorted({*interval.days, *later})
+        clean = tables.read(spark, use_case.name, "clean", Interval(interval.first - back, days[-1]))
+        spark.createDataFrame([(day,) for day in days], f"{EVENT_DATE} date").createOrReplaceTempView("days")
+        frame = with_label(features(spark, use_case, clean), use_case, clean).cache()
+        return _publish(frame, use_case, on_days(days), None, tables.write)
+
+
+def _publish(
+    frame: DataFrame, use_case: UseCase, where: str, expected: int | None, write: Callable[[DataFrame, UseCase, str, str], None]
+) -> FeaturesReport:
+    """``expected``: as many rows; None: no row_id twice."""
     try:
-        return _publish(frame, use_case, interval, clean.count())
+        dated = frame.withColumn(EVENT_DATE, tables.event_date(use_case.unit))
+        counts = dated.agg(
+            F.count("*").alias("rows"),
+            F.count(LABEL).alias("labelled"),
+            F.count_distinct(ROW_ID).alias("keys"),
+            F.count_if(~F.expr(where)).alias("elsewhere"),
+        ).collect()[0]
+        if counts["elsewhere"] or counts["rows"] != (counts["keys"] if expected is None else expected):
+            raise UpdraftError(
+                f"{use_case.folder / 'features.sql'}: found {counts['rows']} rows with {counts['keys']} row_ids, "
+                f"{counts['elsewhere']} of them outside the partitions to build; expected "
+                + (
+                    "every row_id once, with an event_time on a day of the view days."
+                    if expected is None
+                    else f"one row for each of the {expected} clean rows, with its event_time. "
+                    "A lookup probably has several rows for one key, or an inner join drops rows."
+                )
+            )
+        write(frame, use_case, "features", where)
+        export_features(frame, use_case, where)
     finally:
         frame.unpersist()
-
-
-def _publish(frame: DataFrame, use_case: UseCase, interval: Interval, expected: int) -> FeaturesReport:
-    counts = frame.agg(F.count("*").alias("rows"), F.count(LABEL).alias("labelled")).first()
-    assert counts is not None
-    if counts["rows"] != expected:
-        raise UpdraftError(
-            f"{use_case.folder / 'features.sql'}: found {counts['rows']} rows for {expected} clean rows, expected one each. "
-            "A lookup probably has several rows for one key, or an inner join drops rows."
-        )
-    tables.replace(frame, use_case, "features", interval.predicate())
     return FeaturesReport(
         use_case=use_case.name,
         outcome="done" if counts["rows"] else "no data",  # Written all the same: the days' earlier rows are gone.
@@ -78,17 +114,23 @@ def lookup(spark: SparkSession, use_case: UseCase, name: str) -> DataFrame:
 
 
 def with_label(frame: DataFrame, use_case: UseCase, clean: DataFrame) -> DataFrame:
-    """Join the label by the row's identity: features.sql never sees what it is computed from."""
-    labels = clean.select(*IDENTITY, F.expr(use_case.data.target.sql).cast("double").alias(LABEL))
-    return frame.join(labels, IDENTITY, "left")
+    """Join the label by the row's identity: features.sql never sees what it is computed from. Classes become their place."""
+    target = use_case.data.target
+    if target is None:
+        return frame.withColumn(LABEL, F.lit(None).cast("double"))
+    label = F.expr(target.sql)
+    if target.classes:
+        place = F.array_position(F.lit(target.classes), label.cast("string"))
+        label = F.when(place > 0, place - 1)
+    return frame.join(clean.select(*IDENTITY, label.cast("double").alias(LABEL)), IDENTITY, "left")
 
 
 def _feature(use_case: UseCase, frame: DataFrame, name: str) -> Column:
     kind = frame.schema[name].dataType
     if isinstance(kind, T.StringType):
-        return F.coalesce(F.col(name), F.lit(MISSING)).alias(name)
+        return F.coalesce(F.col(quote(name)), F.lit(MISSING)).alias(name)
     if isinstance(kind, T.NumericType | T.BooleanType):
-        return F.col(name).cast("double").alias(name)
+        return F.col(quote(name)).cast("double").alias(name)
     raise UpdraftError(
         f"{use_case.folder / 'features.sql'}: feature {name} is {kind.simpleString()}, expected a number, boolean or string."
     )

@@ -1,90 +1,94 @@
-"""From the landing folder to bronze: every raw row as it came, as text, in the partition of its file."""
+"""From the landing folder to bronze: every raw row as it came, as text, in the partition that it belongs to."""
 
 import re
 from datetime import date
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql import types as T
 from upath import UPath
 
-from updraft.core.errors import UpdraftError
-from updraft.core.interval import Interval
-from updraft.core.mistakes import suggest
+from updraft.core.interval import Interval, on_days, on_hours
 from updraft.core.reports import IngestReport
-from updraft.core.settings import settings
+from updraft.core.schema import quote
 from updraft.core.use_case import UseCase
 from updraft.data import tables
-from updraft.data.columns import typed
-
-CORRUPT = "corrupt_record"
-SOURCE = "source_file"
+from updraft.data.columns import event_time, typed
+from updraft.data.sources import SOURCE, is_dated, raw_files, read_raw, source
 
 
-def ingest(spark: SparkSession, use_case: UseCase, interval: Interval, files: dict[date, UPath]) -> IngestReport:
-    """Replace, in bronze, the rows of the days that have raw ones. ``files`` are given by their day.
+def ingest(spark: SparkSession, use_case: UseCase, interval: Interval, files: list[UPath]) -> IngestReport:
+    """Replace, in bronze, the rows of the partitions that have raw ones.
 
     Bronze holds the raw columns as text, ``corrupt_record`` (the whole line, where it does not have the columns),
-    ``source_file``, ``event_time`` (the start of the partition where it cannot be read or lies outside) and ``event_date``.
+    ``source_file``, ``event_time`` and ``event_date``, as ``bronze`` gives them.
 
     Raises:
-        UpdraftError: a file's header differs from the declared columns; nothing is written then.
+        UpdraftError: a file's columns differ from the declared ones; nothing is written then.
     """
     report = IngestReport(use_case=use_case.name, first=interval.first, last=interval.last, files=len(files))
-    for file in files.values():
-        check_header(file, list(use_case.data.columns))
-    raw = bronze(read_raw(spark, use_case, list(files.values())), use_case).cache()
+    raw = bronze(read_raw(spark, use_case, files), use_case).where(interval.predicate()).cache()
     try:
-        rows = {row["day"]: row["count"] for row in raw.groupBy(F.to_date("event_time").alias("day")).count().collect()}
+        rows = {row["event_date"]: row["count"] for row in raw.groupBy("event_date").count().collect()}
         report = report.model_copy(update={"missing_days": [day for day in interval.days if day not in rows]})
         if not rows:
             return report.model_copy(update={"outcome": "no data"})
-        # A day without rows is left as it is, in a range as in a run of its own.
-        tables.replace_days(raw, use_case.name, "bronze", sorted(rows))
+        # A partition without rows is left as it is, in a range as in a run of its own.
+        tables.replace(raw, use_case, "bronze", _with_rows(raw, use_case, interval, sorted(rows)))
         return report.model_copy(update={"rows": sum(rows.values())})
     finally:
         raw.unpersist()  # Spark would take the old rows for a file of the same name.
 
 
-def raw_files(use_case: UseCase, interval: Interval) -> dict[date, UPath]:
-    """The raw files of the interval that exist, by their day."""
-    folder = settings().source(use_case.name, use_case.data.input)
-    files = {day: folder / use_case.data.files.format(day=day.isoformat()) for day in interval.days}
-    return {day: file for day, file in files.items() if file.exists()}
-
-
-def check_header(file: UPath, expected: list[str]) -> None:
-    """Refuse a file whose header is not the declared columns in their order. An empty file has no rows: that is no mistake."""
-    with file.open("r", encoding="utf-8-sig", errors="replace") as lines:
-        header = lines.readline().strip()
-    found = [name.strip().strip('"') for name in header.split(",")] if header else expected
-    if found == expected:
-        return
-    missing = [name for name in expected if name not in found]
-    extra = [name + suggest(name, missing) for name in found if name not in expected]
-    what = [f"missing {', '.join(missing)}"] * bool(missing) + [f"not declared {', '.join(extra)}"] * bool(extra)
-    raise UpdraftError(
-        f"{file}: its columns are not those of use_case.yaml: {'; '.join(what) or 'another order'}. "
-        "Expected data.columns, in that order. Mend the file, or data.columns if the source has changed."
-    )
-
-
-def read_raw(spark: SparkSession, use_case: UseCase, files: list[UPath]) -> DataFrame:
-    """The files' rows as text. A line with too few or too many fields keeps its text in ``corrupt_record``."""
-    names = [*use_case.data.columns, CORRUPT]
-    schema = T.StructType([T.StructField(name, T.StringType()) for name in names])
-    reader = spark.read.schema(schema).option("header", True).option("columnNameOfCorruptRecord", CORRUPT)
-    frame = reader.option("mode", "PERMISSIVE").csv([str(file) for file in files])
-    return frame.select("*", F.col("_metadata.file_name").alias(SOURCE))
+def source_days(spark: SparkSession, use_case: UseCase) -> Interval | None:
+    """The partitions of which there are raw rows, from the first to the last; None if there are none."""
+    everything = Interval(date.min, date.max)
+    if is_dated(use_case):
+        return _dated_days(use_case)
+    files = raw_files(use_case, everything)
+    if not files:
+        return None
+    found = bronze(read_raw(spark, use_case, files), use_case).agg(F.min("event_date"), F.max("event_date")).first()
+    if found is None or found[0] is None:
+        return None
+    return Interval(found[0], found[1], use_case.unit or "day")
 
 
 def bronze(raw: DataFrame, use_case: UseCase) -> DataFrame:
-    """Give every row the partition of its file, and its own event time where that lies in it."""
-    pattern = re.escape(use_case.data.files).replace(re.escape("{day}"), r"(\d{4}-\d{2}-\d{2})")
-    day = F.to_date(F.regexp_extract(F.url_decode(SOURCE), pattern, 1))
-    event_time = typed(raw, use_case).select("*", F.expr(use_case.data.event_time).alias("__event_time"))
-    rows = event_time.select(*[F.col(f"__raw.{name}").alias(name) for name in raw.columns], "__event_time")
-    inside = F.to_date("__event_time") == day
-    return rows.withColumn("event_time", F.when(inside, F.col("__event_time")).otherwise(day.cast("timestamp"))).drop(
-        "__event_time"
-    )
+    """Give every row its event time and its partition.
+
+    Where a file's name says the partition, the event time is the row's own if it lies in it, else the partition's start.
+    Otherwise it is the row's own if it can be read and lies between the schedule's start and now; else the start of the
+    first partition, where the audit puts the row into quarantine. A snapshot has one partition.
+    """
+    first = F.lit(use_case.first_partition).cast("timestamp")
+    if use_case.unit is None:
+        timed = raw.withColumn("event_time", first)
+    else:
+        names = [F.col(quote(name)) for name in raw.columns]
+        own = typed(raw, use_case).select(F.col("__raw"), event_time(use_case).alias("__own")).select("__raw.*", "__own")
+        timed = own.select(*names, _placed(use_case, first).alias("event_time"))
+    return timed.withColumn("event_date", tables.event_date(use_case.unit))
+
+
+def _placed(use_case: UseCase, first: Column) -> Column:
+    own = F.col("__own")
+    if is_dated(use_case):
+        pattern = re.escape(use_case.data.files[0]).replace(re.escape("{day}"), r"(\d{4}-\d{2}-\d{2})")
+        day = F.to_date(F.regexp_extract(F.url_decode(SOURCE), pattern, 1))
+        return F.when(F.to_date(own) == day, own).otherwise(day.cast("timestamp"))
+    return F.when((own >= first) & (own < F.date_add(F.current_date(), 1).cast("timestamp")), own).otherwise(first)
+
+
+def _with_rows(raw: DataFrame, use_case: UseCase, interval: Interval, days: list[date]) -> str:
+    """The condition on the interval's partitions that have rows."""
+    if use_case.unit != "hour":
+        return f"{interval.predicate()} AND {on_days(days)}"
+    hours = raw.select(F.date_trunc("hour", "event_time").alias("hour")).distinct().orderBy("hour").collect()
+    return f"{interval.predicate()} AND {on_hours([row['hour'] for row in hours])}"
+
+
+def _dated_days(use_case: UseCase) -> Interval | None:
+    pattern = re.compile(re.escape(use_case.data.files[0]).replace(re.escape("{day}"), r"(\d{4}-\d{2}-\d{2})"))
+    place = source(use_case)
+    found = sorted(match[1] for file in (place.iterdir() if place.exists() else []) if (match := pattern.fullmatch(file.name)))
+    return Interval(date.fromisoformat(found[0]), date.fromisoformat(found[-1])) if found else None

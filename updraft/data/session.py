@@ -10,7 +10,9 @@ from updraft.core.errors import UpdraftError
 from updraft.core.mistakes import Document
 from updraft.core.settings import settings
 from updraft.core.spark_conf import spark_conf
+from updraft.core.sql import expressions
 from updraft.core.use_case import UseCase
+from updraft.data.export import register
 
 
 def session(use_case: UseCase) -> SparkSession:
@@ -32,19 +34,20 @@ def session(use_case: UseCase) -> SparkSession:
     spark: SparkSession = builder.getOrCreate()
     logging.getLogger("py4j").setLevel(logging.WARNING)  # It tells of every connection that it closes.
     check_sql(spark, use_case)
+    register(spark, use_case)
     return spark
 
 
 def check_sql(spark: SparkSession, use_case: UseCase) -> None:
     """Let Spark's own parser read all SQL of the use case; it takes milliseconds once Spark is there."""
     parser = spark._jsparkSession.sessionState().sqlParser()
-    data, wrong = use_case.data, []
-    for place, text in {("data", "event_time"): data.event_time, ("data", "target", "sql"): data.target.sql}.items():
+    document = Document.read(use_case.folder / "use_case.yaml")
+    wrong = []
+    for place, text in expressions(document).items():
         try:
             parser.parseExpression(text)
         except ParseException as error:
-            line = Document.read(use_case.folder / "use_case.yaml").line(place)
-            wrong.append(f"  use_case.yaml line {line}: {'.'.join(place)}: {_sentence(error)}")
+            wrong.append(f"  use_case.yaml line {document.line(place)}: {'.'.join(place)}: {_sentence(error)}")
     try:
         parser.parsePlan(use_case.features_sql)
     except ParseException as error:

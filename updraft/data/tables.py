@@ -7,7 +7,6 @@ from datetime import date
 from typing import Any
 
 from py4j.protocol import Py4JJavaError
-from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -17,6 +16,7 @@ from updraft.core.settings import settings
 from updraft.core.use_case import UseCase
 
 LOCK_SECONDS = 1200
+NOT_IN_PARQUET = set(" ,;{}()\n\t=")  # In names; Delta then needs names of its own for the files.
 
 
 def table_path(use_case: str, table: str) -> str:
@@ -82,20 +82,34 @@ def replace(frame: DataFrame, use_case: UseCase, table: str, where: str) -> None
     Raises:
         UpdraftError: the table has other columns, or another writer has held the table for too long.
     """
+    with writer_lock(frame.sparkSession, table_path(use_case.name, table)):
+        write(frame, use_case, table, where)
+
+
+def write(frame: DataFrame, use_case: UseCase, table: str, where: str) -> None:
+    """``replace``, for who holds the table already."""
     path = table_path(use_case.name, table)
     # One file a day, whether a day comes alone or in a range.
     rows = frame.withColumn("event_date", event_date(use_case.unit)).repartition("event_date")
     writer = rows.write.format("delta").mode("overwrite").partitionBy("event_date")
-    with writer_lock(frame.sparkSession, path):
-        try:
-            writer.option("replaceWhere", where).save(path)
-        except AnalysisException as error:
-            if "schema" not in str(error).lower():
-                raise
-            raise UpdraftError(
-                f"table {path}: its columns differ from the new rows' ({', '.join(frame.columns)}). "
-                f"Expected the same. After a change of the use case, delete the folder and backfill.\n{error}"
-            ) from None
+    if exists(use_case.name, table):
+        _check_columns(read(frame.sparkSession, use_case.name, table), rows, path)
+    elif any(set(name) & NOT_IN_PARQUET for name in frame.columns):
+        writer = writer.option("delta.columnMapping.mode", "name")
+    writer.option("replaceWhere", where).save(path)
+
+
+def _check_columns(table: DataFrame, rows: DataFrame, path: str) -> None:
+    """Delta itself would add a column that the table lacks, and fill one that the rows lack with nulls."""
+    has, gets = dict(table.dtypes), dict(rows.dtypes)
+    wrong = [f"{name} ({has[name]}) is missing" for name in has if name not in gets]
+    wrong += [f"{name} ({gets[name]}) is new" for name in gets if name not in has]
+    wrong += [f"{name} is {gets[name]}, in the table {has[name]}" for name in has if has[name] != gets.get(name, has[name])]
+    if wrong:
+        raise UpdraftError(
+            f"table {path}: its columns are not those of the new rows: {'; '.join(wrong)}. "
+            "Nothing was written. After a change of the use case, delete the folder and backfill."
+        )
 
 
 @contextmanager
@@ -103,7 +117,7 @@ def writer_lock(spark: SparkSession, path: str) -> Iterator[None]:
     """Hold the table for one writer. On a local disk Delta's log alone does not keep two processes apart.
 
     The lock belongs to the JVM, the process that commits: when its task is killed the lock lives as long as the orphan can
-    write, and no longer. Object stores have their own arbitration, so nothing is locked there.
+    write, and no longer. At a URI the store itself must keep writers apart, so nothing is locked there.
     """
     if "://" in path:
         yield

@@ -5,12 +5,23 @@ Mend the mistakes: within a minute this DAG goes, and the use case's own come ba
 """
 
 import re
+from collections.abc import Callable
 from textwrap import indent
 
 from airflow.sdk import DAG, task
 from airflow.sdk.exceptions import AirflowFailException
 
+from updraft.core.use_case import UseCase
+
 TAG = "broken"  # The integrity test refuses it, so that nothing broken is merged.
+
+
+def dag_or_broken(make: Callable[[UseCase], DAG], use_case: UseCase) -> DAG:
+    """The use case's DAG; if it cannot be made, one that says why, so that the file's other DAGs are there."""
+    try:
+        return make(use_case)
+    except Exception as error:  # noqa: BLE001  # Whatever is wrong with one use case is not the others' fault.
+        return broken_dag(f"{use_case.name}_{make.__name__}", f"{type(error).__name__}: {error}")
 
 
 def broken_dag(name: str, mistakes: str) -> DAG:

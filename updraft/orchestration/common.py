@@ -1,6 +1,6 @@
 """What all DAGs of a use case share: their defaults, their documentation, their assets."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.sdk import Asset
@@ -21,6 +21,7 @@ def dag_arguments(use_case: UseCase, part: str, doc: str | None) -> dict[str, An
         "description": (doc or "").strip().splitlines()[0],
         "doc_md": f"### {use_case.title}\n{use_case.description}\n\n{doc}",
         "tags": sorted({"updraft", use_case.name, part, *use_case.tags}),
+        "start_date": datetime.combine(use_case.first_partition, datetime.min.time(), UTC),
         "catchup": False,
         "dagrun_timeout": RUN_TIMEOUT,
         "default_args": {

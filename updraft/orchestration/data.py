@@ -12,46 +12,38 @@ Great Expectations part *clean* from *quarantine*, and builds *features*. Runnin
 *Data Docs*, behind the task that checks the rows, show every expectation and what broke it.
 """
 
-from datetime import UTC, datetime
-
-from airflow.sdk import DAG, Context, CronDataIntervalTimetable, get_current_context, task
+from airflow.sdk import DAG, Context, CronDataIntervalTimetable, Param, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
+from updraft.core.interval import Unit
 from updraft.core.use_case import UseCase
 from updraft.orchestration.common import dag_arguments, features_asset
 from updraft.orchestration.forms import day
 from updraft.orchestration.links import DataDocsLink
 from updraft.orchestration.spark_job import SparkJob
 
-DAYS = {
-    "start": "{{ params.start or (dag_run.data_interval_start | ds) }}",
-    "end": "{{ params.end or params.start or (dag_run.data_interval_start | ds) }}",
-}
-
 
 def data_dag(use_case: UseCase) -> DAG:
     """``<use_case>_data``: ingest, validate, features, announce."""
+    schedule = use_case.schedule
+    arguments = _arguments(schedule.partition) if schedule else {}
     with DAG(
         **dag_arguments(use_case, "data", __doc__),
-        schedule=CronDataIntervalTimetable(use_case.schedule.cron, timezone="UTC"),
-        start_date=datetime.combine(use_case.schedule.start, datetime.min.time(), UTC),
-        max_active_runs=4,
-        params={
-            "start": day("First day", "Included. Empty: the day before the logical date above. Leave it empty for a backfill."),
-            "end": day("Last day", "Included; not before the first day, and not in the future. Empty: the first day alone."),
-        },
+        schedule=CronDataIntervalTimetable(schedule.cron, timezone="UTC") if schedule else None,
+        max_active_runs=4 if schedule else 1,
+        params=_fields(schedule.partition) if schedule else {},
     ) as dag:
         ingest = SparkJob(
             job="ingest",
             use_case=use_case,
-            arguments=DAYS,
+            arguments=arguments,
             task_display_name="Ingest raw files",
             doc_md="Raw files into *bronze*, as text.",
         )
         validate = SparkJob(
             job="validate",
             use_case=use_case,
-            arguments=DAYS,
+            arguments=arguments,
             links=(DataDocsLink(),),
             task_display_name="Check the rows",
             doc_md="*Bronze* into *clean* and *quarantine*, by the suites. *Data Docs* show what was found.",
@@ -59,7 +51,7 @@ def data_dag(use_case: UseCase) -> DAG:
         features = SparkJob(
             job="features",
             use_case=use_case,
-            arguments=DAYS,
+            arguments=arguments,
             task_display_name="Build features",
             doc_md="*Clean* into *features*, by features.sql.",
         )
@@ -76,3 +68,23 @@ def data_dag(use_case: UseCase) -> DAG:
 
         ingest >> validate >> features >> announce()
     return dag
+
+
+def _fields(unit: Unit) -> dict[str, Param]:
+    alone = {"hour": "that day alone, all its hours", "day": "the first day alone", "month": "the month of the first day alone"}
+    whole = " Months count as wholes." if unit == "month" else ""
+    return {
+        "start": day(
+            "First day", f"Included. Empty: the {unit} before the logical date above. Leave it empty for a backfill.{whole}"
+        ),
+        "end": day("Last day", f"Included; not before the first day, and not in the future. Empty: {alone[unit]}."),
+    }
+
+
+def _arguments(unit: Unit) -> dict[str, str]:
+    """The days of the form, else the start of the run's data interval."""
+    start = f"dag_run.data_interval_start | {'ts' if unit == 'hour' else 'ds'}"
+    return {
+        "start": f"{{{{ params.start or ({start}) }}}}",
+        "end": f"{{{{ params.end or params.start or ({start}) }}}}",
+    }

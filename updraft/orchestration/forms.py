@@ -1,9 +1,10 @@
 """The trigger forms: their fields, and what they give to a job. Airflow refuses wrong values; unknown keys we refuse."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Any
 
 from airflow.sdk import Param
+from airflow.sdk.types import DagRunProtocol
 
 from updraft.core.errors import UpdraftError
 from updraft.core.mistakes import suggest
@@ -11,6 +12,7 @@ from updraft.core.sections import Search
 from updraft.core.this_run import ALGORITHMS
 from updraft.core.use_case import UseCase
 
+DAYS = ("start", "end")
 SECTION = "Search, for this run alone"
 # What a field of a form needs of the JSON schema that pydantic makes; the rest is for other readers.
 SCHEMA_KEYS = ("type", "enum", "minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum")
@@ -45,12 +47,18 @@ def search_argument() -> str:
     return "{{ {" + values + "} | tojson }}"
 
 
-def check_keys(conf: Mapping[str, Any] | None, fields: Collection[str]) -> None:
-    """Refuse keys that the form does not have: Airflow accepts them, and they would do nothing.
+def check_form(run: DagRunProtocol, fields: Collection[str]) -> None:
+    """Refuse keys that the form does not have, and days of a backfill, whose runs have one each: Airflow accepts both.
 
     Raises:
-        UpdraftError: names each, with the nearest right spelling.
+        UpdraftError: names each unknown key, with the nearest right spelling; or says what a backfill's days would do.
     """
+    conf = run.conf
+    if run.run_type == "backfill" and any((conf or {}).get(key) for key in DAYS):
+        raise UpdraftError(
+            "start, end: found in a backfill, each of whose runs would do all of these days. "
+            "Leave both empty for a backfill, or trigger one run for the whole range."
+        )
     unknown = [f"{key!r} is not a field of the form{suggest(key, fields)}" for key in conf or {} if key not in fields]
     if unknown:
         raise UpdraftError(f"{'; '.join(unknown)}. Fields: {', '.join(sorted(fields))}. Trigger again with one of them.")

@@ -5,13 +5,12 @@ column is its population stability index against the training reference, compute
 the *Drift report* behind the first task. By hand, another window can be given.
 """
 
-from datetime import UTC, datetime
-
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import DAG, Label, Param, get_current_context, task
 
 from updraft.core.reports import DriftReport
+from updraft.core.sections import MAX_WINDOW
 from updraft.core.use_case import UseCase
 from updraft.orchestration.common import dag_arguments, features_asset
 from updraft.orchestration.links import DriftReportLink
@@ -23,14 +22,13 @@ def monitoring_dag(use_case: UseCase) -> DAG:
     with DAG(
         **dag_arguments(use_case, "monitoring", __doc__),
         schedule=[features_asset(use_case)],
-        start_date=datetime.combine(use_case.schedule.start, datetime.min.time(), UTC),
         max_active_runs=1,
         params={
             "window": Param(
                 use_case.drift.window,
                 type="integer",
                 minimum=1,
-                maximum=366,
+                maximum=MAX_WINDOW,
                 title="Window",
                 description_md="How many of the newest partitions are held against what the champion has learnt from.",
             )

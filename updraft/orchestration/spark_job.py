@@ -14,7 +14,7 @@ from updraft.core.reports import error_path, page_path, report_path
 from updraft.core.settings import REPO, settings
 from updraft.core.spark_conf import spark_conf
 from updraft.core.use_case import UseCase
-from updraft.orchestration.forms import check_keys
+from updraft.orchestration.forms import check_form
 
 CONNECTION = "spark_default"
 
@@ -56,7 +56,7 @@ class SparkJob(SparkSubmitOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:  # type: ignore[override]  # the report, for XCom
         try:
-            check_keys(context["dag_run"].conf, list(context["dag"].params))
+            check_form(context["dag_run"], list(context["dag"].params))
             check_arguments(parse_arguments(self.application_args))
         except UpdraftError as error:
             raise AirflowFailException(str(error)) from None

@@ -8,8 +8,6 @@ then scored by whoever is champion.
 By hand, the trigger form changes the search for one run; `use_case.yaml` stays as it is.
 """
 
-from datetime import UTC, datetime
-
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, Label, TaskGroup, get_current_context, task
 
@@ -26,7 +24,6 @@ def training_dag(use_case: UseCase) -> DAG:
     with DAG(
         **dag_arguments(use_case, "training", __doc__),
         schedule=None,
-        start_date=datetime.combine(use_case.schedule.start, datetime.min.time(), UTC),
         max_active_runs=1,
         params={
             "end": day("Newest day to use", "Included. Empty: the newest labelled partition, whatever day it is today."),

@@ -6,10 +6,12 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from updraft.core.errors import UpdraftError
+from updraft.core.schema import quote
 from updraft.core.use_case import UseCase
 from updraft.quality.suites import Checked
 
 REASONS = "reasons"
+REPLACED = "\ufffd"  # What readers put in place of bytes that are no text.
 
 
 @dataclass(frozen=True)
@@ -50,18 +52,25 @@ def structural_audit(typed: DataFrame, use_case: UseCase) -> Audit:
     ]
     for name, kind in data.columns.items():
         raw = F.trim(F.col("__raw")[name])
-        unreadable = ~corrupt & raw.isNotNull() & ~raw.isin(data.null_values) & F.col(name).isNull()
+        unreadable = ~corrupt & raw.isNotNull() & ~raw.isin(data.null_values) & F.col(quote(name)).isNull()
         reasons.append(F.when(unreadable, _found(f"{name}: not readable as {kind}", raw)))
-    event_time = F.expr(data.event_time)
-    day = F.col("__raw.event_date")
-    outside = event_time.isNull() | (F.to_date(event_time) != day)
-    reasons.append(F.when(~corrupt & outside, _found("event_time: not in the partition", event_time.cast("string"))))
-    identity = [F.date_format(event_time, "yyyy-MM-dd'T'HH:mm:ss"), *[F.col(name) for name in data.key]]
+        if kind == "string":
+            reasons.append(F.when(raw.contains(REPLACED), _found(f"{name}: not readable as {data.encoding}", raw)))
+        if kind == "double":  # Text such as NaN and 1e999 is a number to Spark, but no figure that anything could be done with.
+            endless = F.isnan(F.col(quote(name))) | (F.abs(F.col(quote(name))) == float("inf"))
+            reasons.append(F.when(endless, _found(f"{name}: not finite", raw)))
+    identity = [F.col(quote(name)) for name in data.key]
+    if data.event_time:
+        event_time = F.expr(data.event_time)
+        # Ingestion has given a row that lies nowhere the start of a partition as its event time.
+        elsewhere = ~event_time.eqNullSafe(F.col("__raw.event_time"))
+        reasons.append(F.when(~corrupt & elsewhere, _found("event_time: not in the partition", event_time.cast("string"))))
+        identity = [F.date_format(event_time, "yyyy-MM-dd'T'HH:mm:ss.SSSSSS"), *identity]
     rows = typed.select(
         F.col("__raw.event_time").alias("event_time"),
-        day.alias("event_date"),
+        F.col("__raw.event_date").alias("event_date"),
         F.concat_ws("|", *[F.coalesce(part.cast("string"), F.lit("")) for part in identity]).alias("row_id"),
-        *data.columns,
+        *[F.col(quote(name)) for name in data.columns],
         F.col("__raw").dropFields("event_time", "event_date").alias("raw"),
         F.array_compact(F.array(*reasons)).alias(REASONS),
     )

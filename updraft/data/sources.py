@@ -1,0 +1,154 @@
+"""Raw files: which there are, whether they have the declared columns, their rows as text. CSV, JSON lines and Parquet."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+from upath import UPath
+
+from updraft.core.errors import UpdraftError
+from updraft.core.interval import Interval
+from updraft.core.mistakes import suggest
+from updraft.core.schema import quote
+from updraft.core.sections import SUFFIXES
+from updraft.core.settings import settings
+from updraft.core.use_case import UseCase
+
+CORRUPT = "corrupt_record"
+SOURCE = "source_file"
+LISTED = 10  # Names in an error: a file of thousands of wrong columns is told by the first ones.
+PARQUET_MARK = b"PAR1"
+
+
+def is_dated(use_case: UseCase) -> bool:
+    """Whether a raw file's name says which partition it is. A source that is a single file holds rows of any time."""
+    return use_case.data.dated and source(use_case).suffix not in SUFFIXES
+
+
+def source(use_case: UseCase) -> UPath:
+    """The folder of the raw files, or the file that the settings put in its place."""
+    return settings().source(use_case.name, use_case.data.input)
+
+
+def raw_files(use_case: UseCase, interval: Interval) -> list[UPath]:
+    """The raw files that exist: of dated ones those of the interval, otherwise all.
+
+    Raises:
+        UpdraftError: the source is no kind of file that can be read.
+    """
+    place = source(use_case)
+    if is_dated(use_case):
+        files = [place / use_case.data.files[0].format(day=day.isoformat()) for day in interval.days]
+        return [file for file in files if file.exists()]
+    if place.suffix in SUFFIXES:
+        return [place] if place.exists() else []
+    if place.is_file():
+        raise UpdraftError(f"{place}: found a file of an unknown kind, expected one of {', '.join(SUFFIXES)}, or a folder.")
+    patterns = ["*" + UPath(name).suffix for name in use_case.data.files] if use_case.data.dated else use_case.data.files
+    return sorted({file for pattern in patterns for file in place.glob(pattern)}, key=str) if place.exists() else []
+
+
+def read_raw(spark: SparkSession, use_case: UseCase, files: list[UPath]) -> DataFrame:
+    """The files' rows: the declared columns as text, ``corrupt_record`` (the whole line, where it is none), ``source_file``.
+
+    Raises:
+        UpdraftError: a file's columns are not the declared ones; the text names the file and the columns.
+    """
+    groups: dict[tuple[str, tuple[str, ...]], list[UPath]] = {}
+    for file in files:
+        groups.setdefault((file.suffix, _columns(spark, file, use_case)), []).append(file)
+    names = [*use_case.data.columns, CORRUPT, SOURCE]
+    frames = [_read(spark, suffix, columns, use_case, some) for (suffix, columns), some in groups.items()]
+    whole = frames[0]
+    for frame in frames[1:]:
+        whole = whole.unionByName(frame, allowMissingColumns=True)
+    return whole.select(
+        *[F.col(quote(name)) if name in whole.columns else F.lit(None).cast("string").alias(name) for name in names]
+    )
+
+
+def _read(spark: SparkSession, suffix: str, columns: tuple[str, ...], use_case: UseCase, files: list[UPath]) -> DataFrame:
+    paths = [str(file) for file in files]
+    name = F.col("_metadata.file_name").alias(SOURCE)
+    if suffix == ".parquet":
+        frame = spark.read.parquet(*paths)
+        return frame.select(*[F.col(quote(column)).cast("string").alias(column) for column in columns], name)
+    schema = T.StructType([T.StructField(column, T.StringType()) for column in (*columns, CORRUPT)])
+    reader = spark.read.schema(schema).option("columnNameOfCorruptRecord", CORRUPT).option("mode", "PERMISSIVE")
+    reader = reader.option("encoding", use_case.data.encoding)
+    if suffix == ".csv":
+        return reader.option("header", True).option("escape", '"').csv(paths).select("*", name)
+    return reader.json(paths).select("*", name)
+
+
+def _columns(spark: SparkSession, file: UPath, use_case: UseCase) -> tuple[str, ...]:
+    """The file's columns, which are the declared ones: in CSV in their order, all but optional ones."""
+    if file.suffix == ".csv":
+        found = _header(file, use_case)
+    elif file.suffix == ".parquet":
+        found = _parquet_columns(spark, file)
+    else:
+        found = _json_keys(spark, file)
+    if found is None:  # Without rows, nothing can be wrong.
+        return tuple(use_case.data.columns)
+    check_columns(file, found, use_case, ordered=file.suffix == ".csv")
+    return tuple(found) if file.suffix == ".csv" else tuple(name for name in use_case.data.columns if name in found)
+
+
+def check_columns(file: UPath, found: list[str], use_case: UseCase, *, ordered: bool) -> None:
+    """Refuse columns that are not the declared ones.
+
+    Raises:
+        UpdraftError: the text names what is missing and what is not declared, with the nearest right spelling.
+    """
+    declared, present = list(use_case.data.columns), set(found)
+    missing = [name for name in declared if name not in present and name not in use_case.data.optional]
+    expected = [name for name in declared if name in present]
+    if not missing and (found == expected if ordered else present <= set(declared)):
+        return
+    known = set(declared)
+    extra = [name for name in found if name not in known]
+    near = [name + suggest(name, missing) for name in extra[:LISTED]]
+    what = [f"missing {_listed(missing)}"] * bool(missing)
+    what += [f"not declared {_listed(near, len(extra))}"] * bool(extra)
+    if twice := sorted(name for name, number in Counter(found).items() if number > 1):
+        what.append(f"there twice {_listed(twice)}")
+    raise UpdraftError(
+        f"{file}: its columns are not those of use_case.yaml: {'; '.join(what) or 'another order'}. "
+        "Expected data.columns, in that order. Mend the file, or data.columns if the source has changed."
+    )
+
+
+def _listed(names: Iterable[str], number: int | None = None) -> str:
+    names = list(names)
+    more = (number or len(names)) - LISTED
+    return ", ".join(names[:LISTED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _header(file: UPath, use_case: UseCase) -> list[str] | None:
+    encoding = "utf-8-sig" if use_case.data.encoding.upper() == "UTF-8" else use_case.data.encoding
+    with file.open("r", encoding=encoding, errors="replace") as lines:
+        header = lines.readline().strip()
+    return [name.strip().strip('"') for name in header.split(",")] if header else None
+
+
+def _parquet_columns(spark: SparkSession, file: UPath) -> list[str] | None:
+    with file.open("rb") as content:
+        content.seek(0, 2)
+        size = content.tell()
+        content.seek(max(0, size - len(PARQUET_MARK)))
+        if content.read() != PARQUET_MARK:
+            raise UpdraftError(
+                f"{file}: found {size} bytes that do not end as Parquet does, expected a whole file. Copy it again."
+            )
+    return list(spark.read.parquet(str(file)).columns)
+
+
+def _json_keys(spark: SparkSession, file: UPath) -> list[str] | None:
+    """Every key of every line that is an object."""
+    parsed = F.from_json("value", "map<string,string>")
+    keys = spark.read.text(str(file)).select(F.explode(F.map_keys(parsed)).alias("key")).distinct()
+    found = [row["key"] for row in keys.collect()]
+    return found or None
