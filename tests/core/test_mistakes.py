@@ -58,7 +58,8 @@ def test_b22_all_mistakes_at_once_with_line_and_suggestion(folder: Path) -> None
         f"line {lines['key']}: data.key: 'carier' is not among the columns. Did you mean 'carrier'? (found ",
         f"line {lines['sql']}: data.target.sql: ( is never closed",
         f"line {lines['model']}: model.algorithms.lightgmb: expected one of the algorithms of kind binary: "
-        "logistic_regression, random_forest, gradient_boosted_trees, naive_bayes, lightgbm. Did you mean 'lightgbm'? (found 'lightgmb')",
+        "logistic_regression, random_forest, gradient_boosted_trees, naive_bayes, lightgbm. "
+        "Did you mean 'lightgbm'? (found 'lightgmb')",
         f"line {lines['window']}: drift.windw: not a key of this section. Did you mean 'window'?",
         f"features.sql line {query}: found 'SELCT', expected a query such as SELECT. Did you mean 'SELECT'?",
     ]

@@ -47,7 +47,7 @@ def spoil(file: Path, change: dict[str, Any]) -> str:
         ({"data": {"key": ["carier"]}}, "Did you mean 'carrier'?"),
         ({"data": {"columns": {"label": "int"}}}, "Updraft's own columns"),
         ({"data": {"known_after": ["origin"]}}, "known only after"),
-        ({"data": {"files": "flights.csv"}}, "{day}"),
+        ({"data": {"files": "flights.xlsx"}}, "expected a name that ends in .csv"),
         ({"data": {"max_quarantine": 1.5}}, "less than or equal to 1"),
         ({"model": {"algorithms": {}}}, "algorithms"),
         ({"model": {"algorithms": {"lightgmb": {}}}}, "lightgmb"),

@@ -71,6 +71,6 @@ def test_a_lookup_that_doubles_rows_is_refused(spark: SparkSession, flights: Use
         "SELECT row_id, event_time, distance FROM clean LATERAL VIEW explode(array(1, 2)) AS twice"
     )
     before = tables.version("flights", "features")
-    with pytest.raises(UpdraftError, match="expected one each"):
+    with pytest.raises(UpdraftError, match="expected one row for each"):
         build_features(spark, flights.model_copy(update={"folder": tmp_path}), parse_interval("2013-01-15", None))
     assert tables.version("flights", "features") == before
