@@ -58,9 +58,10 @@ def read_raw(spark: SparkSession, use_case: UseCase, files: list[UPath]) -> Data
     """
     groups: dict[tuple[str, tuple[str, ...]], list[UPath]] = {}
     for file in files:
-        groups.setdefault((file.suffix, _columns(spark, file, use_case)), []).append(file)
+        kind = str(file) if file.suffix == ".parquet" else file.suffix  # Parquet files may differ in types: each is read alone.
+        groups.setdefault((kind, _columns(spark, file, use_case)), []).append(file)
     names = [*use_case.data.columns, CORRUPT, SOURCE]
-    frames = [_read(spark, suffix, columns, use_case, some) for (suffix, columns), some in groups.items()]
+    frames = [_read(spark, columns, use_case, some) for (_, columns), some in groups.items()]
     whole = frames[0]
     for frame in frames[1:]:
         whole = whole.unionByName(frame, allowMissingColumns=True)
@@ -69,8 +70,8 @@ def read_raw(spark: SparkSession, use_case: UseCase, files: list[UPath]) -> Data
     )
 
 
-def _read(spark: SparkSession, suffix: str, columns: tuple[str, ...], use_case: UseCase, files: list[UPath]) -> DataFrame:
-    paths = [str(file) for file in files]
+def _read(spark: SparkSession, columns: tuple[str, ...], use_case: UseCase, files: list[UPath]) -> DataFrame:
+    paths, suffix = [str(file) for file in files], files[0].suffix
     name = F.col("_metadata.file_name").alias(SOURCE)
     if suffix == ".parquet":
         frame = spark.read.parquet(*paths)

@@ -1,10 +1,11 @@
 """Raw files become features, partition by partition.
 
-**A run is one partition**: the day on which its data interval starts. It ingests the raw file into *bronze*, lets
-Great Expectations part *clean* from *quarantine*, and builds *features*. Running it again changes nothing.
+**A run is one partition**: the hour, day or month at which its data interval starts; of a use case without schedule all
+there is. It ingests the raw rows into *bronze*, lets Great Expectations part *clean* from *quarantine*, and builds
+*features*. Running it again changes nothing.
 
-- **Scheduled**: each day, for the day before. A day without a raw file ends skipped, *no data*.
-- **Backfill** (button or `airflow backfill create`): a run for each day. Backfills announce nothing downstream.
+- **Scheduled**: when a partition ends. One without raw rows ends skipped, *no data*.
+- **Backfill** (button or `airflow backfill create`): a run for each partition. Backfills announce nothing downstream.
 - **A whole range in one run**: give *First day* and *Last day* in the trigger form, both included.
 - **One day by hand**: give *First day* alone. Beware of the form's logical date: a manual run at 5 May has 4 May as its
   interval, while a backfill of 5 May has the 5th.

@@ -23,21 +23,12 @@ def monitoring_dag(use_case: UseCase) -> DAG:
         **dag_arguments(use_case, "monitoring", __doc__),
         schedule=[features_asset(use_case)],
         max_active_runs=1,
-        params={
-            "window": Param(
-                use_case.drift.window,
-                type="integer",
-                minimum=1,
-                maximum=MAX_WINDOW,
-                title="Window",
-                description_md="How many of the newest partitions are held against what the champion has learnt from.",
-            )
-        },
+        params={"window": _window(use_case)} if use_case.schedule else {},
     ) as dag:
         drift = SparkJob(
             job="drift",
             use_case=use_case,
-            arguments={"window": "{{ params.window }}"},
+            arguments={"window": "{{ params.window }}"} if use_case.schedule else {},
             links=(DriftReportLink(),),
             task_display_name="Measure drift",
             doc_md="Every feature's drift, as figures and as a page.",
@@ -67,3 +58,14 @@ def monitoring_dag(use_case: UseCase) -> DAG:
         branch >> Label("yes") >> retrain
         branch >> Label("no") >> nothing_to_do
     return dag
+
+
+def _window(use_case: UseCase) -> Param:
+    return Param(
+        use_case.drift.window,
+        type="integer",
+        minimum=1,
+        maximum=MAX_WINDOW,
+        title="Window",
+        description_md="How many of the newest partitions are held against what the champion has learnt from.",
+    )

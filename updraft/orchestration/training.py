@@ -18,6 +18,8 @@ from updraft.orchestration.forms import day, search_argument, search_fields
 from updraft.orchestration.links import MlflowRunLink
 from updraft.orchestration.spark_job import SparkJob, report_uri
 
+END = {"end": day("Newest day to use", "Included. Empty: the newest labelled partition, whatever day it is today.")}
+
 
 def training_dag(use_case: UseCase) -> DAG:
     """``<use_case>_training``: search and fit, evaluate, gate, promote, score."""
@@ -25,15 +27,12 @@ def training_dag(use_case: UseCase) -> DAG:
         **dag_arguments(use_case, "training", __doc__),
         schedule=None,
         max_active_runs=1,
-        params={
-            "end": day("Newest day to use", "Included. Empty: the newest labelled partition, whatever day it is today."),
-            **search_fields(use_case),
-        },
+        params={**(END if use_case.schedule else {}), **search_fields(use_case)},
     ) as dag:
         search_and_fit = SparkJob(
             job="search_and_fit",
             use_case=use_case,
-            arguments={"end": "{{ params.end }}", "search": search_argument()},
+            arguments={**({"end": "{{ params.end }}"} if use_case.schedule else {}), "search": search_argument()},
             links=(MlflowRunLink(),),
             short=False,
             task_display_name="Search, and fit a challenger",
