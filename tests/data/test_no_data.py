@@ -1,5 +1,6 @@
 """B13: an empty partition, an empty file and a header alone are "no data", and never "passed"."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,19 @@ def test_b13_a_day_without_rows_in_a_range_is_told_and_the_others_go_on(
     assert (report.outcome, report.missing_days) == ("done", DAY.days)  # type: ignore[attr-defined]
     assert reports["features"].outcome == "done"  # type: ignore[attr-defined]
     assert tables.partitions(tables.read(spark, "flights", "features")) == NEXT.days
+
+
+def test_a_day_whose_raw_file_is_gone_is_built_from_bronze(spark: SparkSession, flights: UseCase, root: Path) -> None:
+    landing = lay(root, "2013-01-15", "2013-01-15")
+    run_data(spark, flights, "2013-01-15", "2013-01-15")
+    built = sorted(tables.read(spark, "flights", "features").collect(), key=lambda row: row["row_id"])
+    (landing / "flights_2013-01-15.csv").unlink()
+    shutil.rmtree(root / "tables" / "flights" / "features")
+    report = run_data(spark, flights, "2013-01-15", "2013-01-16")["ingest"]
+    assert (report.kept_days, report.missing_days) == (DAY.days, NEXT.days)  # type: ignore[attr-defined]
+    again = sorted(tables.read(spark, "flights", "features").collect(), key=lambda row: row["row_id"])
+    assert built == again
+    assert built
 
 
 def test_b13_a_partition_without_rows_passes_no_check(spark: SparkSession, flights: UseCase, root: Path) -> None:

@@ -86,9 +86,7 @@ def test_rows_of_three_formats_find_their_partition_by_their_time(spark: SparkSe
     use_case = make()
     landing = root / "landing" / "sales"
     (landing / "a.csv").write_text(HEADER + "2024-01-01 10:00:00,ann,1.5,1,S\n2024-02-01 10:00:00,bob,2,2,M\n")
-    (landing / "b.csv").write_text(
-        "when,who,amount (EUR),no. of items\n2024-01-02 10:00:00,cid,3,3\n"
-    )
+    (landing / "b.csv").write_text("when,who,amount (EUR),no. of items\n2024-01-02 10:00:00,cid,3,3\n")
     line = {"when": "2024-01-03T10:00:00.123456789", "who": "dan", "amount (EUR)": 4.5, "no. of items": 4}
     (landing / "c.jsonl").write_text(json.dumps(line) + "\n" + json.dumps({**line, "who": "eve", "größe": None}) + "\n")
     other = "TIMESTAMP'2024-01-04 10:00:00' AS when, 'fay' AS who, 5.5D AS `amount (EUR)`, 5 AS `no. of items`"
@@ -232,9 +230,7 @@ def test_a_snapshot_keeps_its_split(spark: SparkSession, make: Make, root: Path)
 
     first = splits()
     assert [sum(one == ("holdout", label) for one in first.values()) for label in (0.0, 1.0)] == [10, 10]
-    file.write_text(
-        HEADER + "".join(f"x,{n},{1 + n % 3 // 2},1,\n" for n in range(20, 120))
-    )
+    file.write_text(HEADER + "".join(f"x,{n},{1 + n % 3 // 2},1,\n" for n in range(20, 120)))
     second = splits()
     assert {who: first[who][0] for who in first if who in second} == {who: second[who][0] for who in first if who in second}
     assert 5 <= sum(split == "holdout" for who, (split, _) in second.items() if who not in first) <= 16

@@ -70,11 +70,12 @@ def write_whole(path: UPath, text: str) -> None:
 
 
 class IngestReport(Report):
-    """``files`` were found and hold ``rows``; ``missing_days`` have no file, or one without rows."""
+    """``files`` hold ``rows``. Of the days without raw rows, ``kept_days`` have earlier ones, ``missing_days`` none."""
 
     first: date
     last: date
     files: int = 0
+    kept_days: list[date] = []
     missing_days: list[date] = []
     rows: int = 0
 

@@ -17,7 +17,7 @@ from updraft.data.sources import SOURCE, is_dated, raw_files, read_raw, source
 
 
 def ingest(spark: SparkSession, use_case: UseCase, interval: Interval, files: list[UPath]) -> IngestReport:
-    """Replace, in bronze, the rows of the partitions that have raw ones.
+    """Replace, in bronze, the rows of the partitions that have raw ones. Of the others, bronze keeps what it has.
 
     Bronze holds the raw columns as text, ``corrupt_record`` (the whole line, where it does not have the columns),
     ``source_file``, ``event_time`` and ``event_date``, as ``bronze`` gives them.
@@ -25,16 +25,31 @@ def ingest(spark: SparkSession, use_case: UseCase, interval: Interval, files: li
     Raises:
         UpdraftError: a file's columns differ from the declared ones; nothing is written then.
     """
-    report = IngestReport(use_case=use_case.name, first=interval.first, last=interval.last, files=len(files))
+    found = _replace(spark, use_case, interval, files) if files else {}
+    # A raw file may be gone by now: what bronze holds is built again, in a range as in a run of its own.
+    kept = []
+    if tables.exists(use_case.name, "bronze") and len(found) < len(interval.days):
+        kept = [day for day in tables.partitions(tables.read(spark, use_case.name, "bronze", interval)) if day not in found]
+    return IngestReport(
+        use_case=use_case.name,
+        outcome="done" if found or kept else "no data",
+        first=interval.first,
+        last=interval.last,
+        files=len(files),
+        kept_days=kept,
+        missing_days=[day for day in interval.days if day not in found and day not in kept],
+        rows=sum(found.values()),
+    )
+
+
+def _replace(spark: SparkSession, use_case: UseCase, interval: Interval, files: list[UPath]) -> dict[date, int]:
+    """The rows of each day that has raw ones."""
     raw = bronze(read_raw(spark, use_case, files), use_case).where(interval.predicate()).cache()
     try:
         rows = {row["event_date"]: row["count"] for row in raw.groupBy("event_date").count().collect()}
-        report = report.model_copy(update={"missing_days": [day for day in interval.days if day not in rows]})
-        if not rows:
-            return report.model_copy(update={"outcome": "no data"})
-        # A partition without rows is left as it is, in a range as in a run of its own.
-        tables.replace(raw, use_case, "bronze", _with_rows(raw, use_case, interval, sorted(rows)))
-        return report.model_copy(update={"rows": sum(rows.values())})
+        if rows:
+            tables.replace(raw, use_case, "bronze", _with_rows(raw, use_case, interval, sorted(rows)))
+        return rows
     finally:
         raw.unpersist()  # Spark would take the old rows for a file of the same name.
 
