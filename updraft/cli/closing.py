@@ -1,4 +1,4 @@
-"""What stands at the end of a demo: the report as a file, and as tables for people."""
+"""What stands at the end of a demo or a run: the report as a file, and as tables for people."""
 
 import json
 import os
@@ -15,9 +15,11 @@ from updraft.cli.servers import log_file
 from updraft.core.reports import DriftReport
 from updraft.core.use_case import UseCase
 
+WIDE = 110  # Characters in a line, from which four metrics leave room for the reasons beside them.
+
 
 class Step(BaseModel):
-    """One step of a demo: how it ended and how long it took."""
+    """One step: how it ended and how long it took."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -109,8 +111,11 @@ def drift_entry(report: DriftReport) -> dict[str, Any]:
     }
 
 
-def show(closing: Closing, console: Console, places: dict[str, str]) -> None:
-    """The closing tables. ``places``: what can be looked at, and where."""
+def show(closing: Closing, console: Console, places: dict[str, str], metric: str, command: str) -> None:
+    """The closing tables.
+
+    ``places``: what can be looked at, and where. ``metric``: the gate's, which comes first. ``command``: what has ended.
+    """
     steps = Table("step", "state", "seconds", title="Steps", title_justify="left")
     for step in closing.steps:
         steps.add_row(step.name, step.state, f"{step.seconds:.1f}")
@@ -121,13 +126,15 @@ def show(closing: Closing, console: Console, places: dict[str, str]) -> None:
             rows.add_row(name, f"{count:,}")
         console.print(rows)
     if closing.models:
-        found = Table("version", "algorithm", "auc", "f1", "verdict", "why", title="Models", title_justify="left")
+        metrics = list(dict.fromkeys([metric, *(name for one in closing.models for name in one["metrics"])]))
+        metrics = metrics[: 4 if console.width >= WIDE else 2]
+        found = Table("version", "algorithm", *metrics, "verdict", "why", title="Models", title_justify="left")
         for one in closing.models:
             is_champion = bool(closing.champion and one["version"] == closing.champion["version"])
             found.add_row(
                 f"{one['version']}{' champion' if is_champion else ''}",
                 one["algorithm"],
-                *(f"{one['metrics'][name]:.4f}" if name in one["metrics"] else "-" for name in ("auc", "f1")),
+                *(f"{one['metrics'][name]:.4f}" if name in one["metrics"] else "-" for name in metrics),
                 one["verdict"],
                 "; ".join(one["reasons"]),
             )
@@ -136,7 +143,7 @@ def show(closing: Closing, console: Console, places: dict[str, str]) -> None:
         what = f"drifted: {', '.join(one['columns'])}" if one["columns"] else "no column has drifted"
         console.print(f"Drift in {one['window']}: {what}", soft_wrap=True)
     # No table: a path that is broken at a column's edge can be neither clicked nor copied.
-    console.print("[italic]Where to look; `make up` starts Airflow and MLflow on what the demo has left[/]")
+    console.print(f"[italic]Where to look; `make up` starts Airflow and MLflow on what {command} has left[/]")
     for what, where in places.items():
         console.print(f"  {what:24} {where}", soft_wrap=True, highlight=False)
     verdict = "[green]All steps ended well[/]" if closing.ok else f"[red]Failed:[/] {closing.error}"

@@ -33,6 +33,28 @@ def demo(name: UseCaseName, spark_ui: SparkUi = False) -> None:
 
 
 @app.command()
+def run(
+    name: UseCaseName,
+    start: Annotated[str | None, typer.Option(help="First day, e.g. 2013-01-01. Default: the first that has raw rows.")] = None,
+    end: Annotated[str | None, typer.Option(help="Last day, included. Default: the last that has raw rows.")] = None,
+    rows: Annotated[int | None, typer.Option(min=1, help="Rows of the sample, which is laid anew then.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the sample, which is laid anew then.")] = None,
+    drift: Annotated[float | None, typer.Option(min=0, help="Drift in the sample, which is laid anew then.")] = None,
+    spark_ui: SparkUi = False,
+) -> None:
+    """Run a use case's data, training and monitoring DAGs to the end, without a scheduler, on its sample if it has no rows."""
+    from updraft.cli.run import run as run_all
+    from updraft.core.interval import parse_interval
+
+    _serve_spark_ui(spark_ui)
+    if end and not start:
+        raise UpdraftError("--start: found none beside --end. Give both, or neither for all days that have raw rows.")
+    days = parse_interval(start, end) if start else None
+    if not run_all(name, console, days, {"rows": rows, "seed": seed, "drift": drift}):
+        raise typer.Exit(1)
+
+
+@app.command()
 def up(spark_ui: SparkUi = False) -> None:
     """Start Airflow and MLflow on this machine, on loopback only, and say where they are. Safe to repeat."""
     from updraft.cli import servers

@@ -13,12 +13,12 @@ from datetime import UTC, datetime
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, Label, TaskGroup, get_current_context, task
 
-from updraft.core.reports import GateReport
+from updraft.core.reports import GateReport, report_uri
 from updraft.core.use_case import UseCase
 from updraft.orchestration.common import dag_arguments
 from updraft.orchestration.forms import day, search_argument, search_fields
 from updraft.orchestration.links import MlflowRunLink
-from updraft.orchestration.spark_job import SparkJob, report_uri
+from updraft.orchestration.spark_job import SparkJob
 
 
 def training_dag(use_case: UseCase) -> DAG:
