@@ -1,5 +1,6 @@
 """`updraft`: the command line."""
 
+import json
 import os
 import sys
 from datetime import date
@@ -93,6 +94,14 @@ def sample(
 
     laid = lay_sample(name, out, day(start, "--start"), day(end, "--end"))
     console.print(f"{laid} files laid.")
+
+
+@app.command()
+def schema(as_json: Annotated[bool, typer.Option("--json", help="As JSON schema, for editors.")] = False) -> None:
+    """Say what a use_case.yaml may hold: every key with its type, default, allowed values and meaning."""
+    from updraft.cli.schema import json_schema, text
+
+    typer.echo(json.dumps(json_schema(), indent=2) if as_json else text())
 
 
 def _serve_spark_ui(wanted: bool) -> None:

@@ -115,9 +115,8 @@ class WholeRun(Loop):
     def _check_data(self) -> None:
         if IngestReport.read(report_uri(self.dag("data"), self.run_id, "ingest")).outcome != "done":
             source = settings().source(self.use_case.name, self.use_case.data.input)
-            raise UpdraftError(
-                f"{source}: found no rows for {self.days or 'this use case'}, expected some. Lay raw files there."
-            )
+            wanted = f" for {self.days}" if self.days else ""
+            raise UpdraftError(f"{source}: found no rows{wanted}, expected some. Lay raw files there, or name other days.")
 
 
 def raw_files(use_case: UseCase) -> list[UPath]:
