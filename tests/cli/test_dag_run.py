@@ -36,7 +36,8 @@ with DAG("first", schedule=None):
     def stay():
         pass
 
-    go = TriggerDagRunOperator(task_id="go", trigger_dag_id="second", trigger_run_id="made__{{ run_id }}", conf={"word": "told"})
+    made = {"trigger_dag_id": "second", "trigger_run_id": "made__{{ run_id }}", "conf": {"word": "told"}}
+    go = TriggerDagRunOperator(task_id="go", **made)
     branch = choose()
     flaky() >> branch >> [go, stay()]
 
@@ -90,15 +91,12 @@ def run(dag_id: str, run_id: str, **conf: object) -> tuple[int, list[tuple[str, 
 
 
 def test_a_run_is_retried_branches_and_makes_one_that_is_taken_up(dags: Path) -> None:
-    code, told = run("first", "run__1", go=True)
-    assert (code, told) == (
-        0,
-        [("flaky", "running"), ("flaky", "up_for_retry"), ("flaky", "running"), ("flaky", "success")]
-        + [("choose", "running"), ("choose", "success"), ("go", "running"), ("go", "success")],
-    )
+    tries = [("flaky", "running"), ("flaky", "up_for_retry"), ("flaky", "running"), ("flaky", "success")]
+    branch = [("choose", "running"), ("choose", "success"), ("go", "running"), ("go", "success")]
+    assert run("first", "run__1", go=True) == (0, [*tries, *branch])
     assert not (dags / "note.txt").exists()  # Made, and not yet run.
-    code, told = run("second", "made__run__1")
-    assert (code, told) == (0, [("note", "running"), ("note", "success"), ("nothing", "running"), ("nothing", "skipped")])
+    second = [("note", "running"), ("note", "success"), ("nothing", "running"), ("nothing", "skipped")]
+    assert run("second", "made__run__1") == (0, second)
     assert (dags / "note.txt").read_text() == "made__run__1 told"
 
 

@@ -20,7 +20,7 @@ from updraft.cli import servers
 from updraft.cli.run import source_days
 from updraft.core.errors import UpdraftError
 from updraft.core.interval import Interval
-from updraft.core.settings import REPO, settings
+from updraft.core.settings import REPO
 from updraft.core.use_case import UseCase
 
 FIRST, LAST = "2013-01-10", "2013-01-15"

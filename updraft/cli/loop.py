@@ -114,10 +114,11 @@ class Loop(ABC):
         return found
 
     def _end_servers(self, before: servers.Servers | None) -> None:
-        now = servers.find()
-        if now and now.airflow and not self.with_airflow:
-            return  # `make up` uses the MLflow that we have started.
-        servers.stop(but=before.processes if before else ())
+        if self.with_airflow:
+            servers.stop(but=before.processes if before else ())
+        elif not ((now := servers.find()) and now.airflow):
+            # MLflow alone is ours, or of a run that was killed. With Airflow beside it, `make up` uses it.
+            servers.stop()
 
     def verdict(self, run_id: str) -> str:
         """What the gate of a training has decided."""
