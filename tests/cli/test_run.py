@@ -89,6 +89,25 @@ def test_wrong_days_are_refused_before_anything_starts(root: Path, words: list[s
     assert not any(root.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("words", "own", "said"),
+    [
+        (["--seed", "3"], False, "lay() knows no seed"),
+        (["--seed", "3"], True, "UPDRAFT_SOURCES__FLIGHTS names your own rows"),
+    ],
+)
+def test_a_sample_that_cannot_be_had_is_refused(
+    root: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], own: bool, said: str
+) -> None:
+    if own:
+        monkeypatch.setenv("UPDRAFT_SOURCES__FLIGHTS", str(root / "elsewhere"))
+    done = updraft("run", "flights", *words)
+    assert done.returncode == 1
+    assert said in done.stdout
+    assert not (root / "landing").exists()
+    assert [(step["name"], step["state"]) for step in report(root)["steps"]] == [("Raw files", "failed")]  # type: ignore[attr-defined]
+
+
 def test_days_without_rows_fail_in_one_sentence(small_root: Path) -> None:
     done = updraft("run", "flights", "--start", "2013-05-01", "--end", "2013-05-02")
     assert done.returncode == 1
