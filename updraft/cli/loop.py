@@ -74,13 +74,13 @@ class Loop(ABC):
         """All steps, then the report and the closing tables. Returns whether all went well."""
         logging.getLogger("mlflow").setLevel(logging.WARNING)  # It greets a new experiment between our lines.
         before = servers.find()
-        closing = Closing(use_case=self.use_case.name, ok=False, seconds=0, steps=[])
+        closing = Closing(use_case=self.use_case.name, ok=False, seconds=0, steps=[], error="interrupted")
         try:
             self.go()
             with self.step("Counting rows and models") as say:
                 listed, champion = models(self.use_case)
                 found = {"tables": table_rows(self.use_case), "models": listed, "champion": champion}
-                closing = closing.model_copy(update={"ok": True, **found})
+                closing = closing.model_copy(update={"ok": True, "error": None, **found})
                 say("done")
         except UpdraftError as error:
             closing = closing.model_copy(update={"error": str(error)})

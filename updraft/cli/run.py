@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,10 +41,10 @@ class WholeRun(Loop):
     def go(self) -> None:
         with self.step("Raw files") as say:
             self._lay(say)
+            if self.use_case.schedule is not None and self.days is None:
+                self.days = source_days(self.use_case)
         with self.step("MLflow") as say:
             say(self.start_servers(say).mlflow)
-        if self.use_case.schedule is not None and self.days is None:
-            self.days = source_days(self.use_case)
         with self.step(f"Data, {self.days}" if self.days else "Data") as say:
             conf = {"start": str(self.days.first), "end": str(self.days.last)} if self.days else {}
             self._dag("data", self.run_id, conf, say)
@@ -53,9 +53,9 @@ class WholeRun(Loop):
             self._dag("training", self.run_id, {}, say)
             say(self.verdict(self.run_id))
         with self.step("Monitoring") as say:
-            self._dag("monitoring", self.run_id, {}, say)
-            found = self.note_drift(self.run_id, say)
-        if found.detected:
+            ran = self._dag("monitoring", self.run_id, {}, say)
+            self.note_drift(self.run_id, say)
+        if "retrain" in ran:
             with self.step("Retraining, started by the drift") as say:
                 retraining = f"drift__{self.run_id}"
                 self._dag("training", retraining, {}, say)
@@ -85,8 +85,8 @@ class WholeRun(Loop):
             return
         self.lay_raw_files(say, **self.options)
 
-    def _dag(self, part: str, run_id: str, conf: dict[str, Any], say: Say) -> None:
-        """Run a DAG to its end, telling of its tasks.
+    def _dag(self, part: str, run_id: str, conf: dict[str, Any], say: Say) -> Collection[str]:
+        """Run a DAG to its end, telling of its tasks. Returns those that were run.
 
         Raises:
             UpdraftError: it has failed; the text names the task, its reason and the log.
@@ -106,7 +106,7 @@ class WholeRun(Loop):
                 states[task] = {"running": "...", "success": f"{seconds:.0f} s"}.get(state, state)
                 say(", ".join(f"{name} {told}" for name, told in states.items()))
             if process.wait() == 0:
-                return
+                return states
         failed = next((task for task, state in states.items() if state == "failed"), None)
         told = error_path(report_uri(dag_id, run_id, failed)) if failed else None
         why = f" {told.read_text().strip()}" if told and told.exists() else ""
