@@ -34,6 +34,13 @@ def test_it_names_every_key_with_its_type_default_and_meaning() -> None:
     assert {"better", "not_worse"} <= set(re.findall(r"\w+", rules))
 
 
+def test_every_key_is_explained() -> None:
+    lines = printed().splitlines()
+    keys = [place for place, line in enumerate(lines) if re.match(r" *\w+:  #", line)]
+    assert len(keys) > 50
+    assert [lines[place] for place in keys if not lines[place - 1].lstrip().startswith("# ")] == []
+
+
 def test_the_json_schema_knows_every_key_of_the_use_cases() -> None:
     schema = json.loads(printed("--json"))
     assert not {"name", "folder"} & {*schema["properties"], *schema["required"]}

@@ -31,23 +31,23 @@ class Strict(BaseModel):
 class Spark(Strict):
     """What the Spark jobs of this use case are called and need beyond the shared settings."""
 
-    app_name: str
-    conf: dict[str, str] = {}
+    app_name: str = Field(description="What the jobs are called in Spark, each with its task's name behind it.")
+    conf: dict[str, str] = Field({}, description="Spark's own settings, such as spark.driver.memory, over the shared ones.")
 
 
 class Lookup(Strict):
     """A small table that features.sql may join, read whole from the source folder (CSV with a header)."""
 
-    file: str
-    columns: dict[str, ColumnType]
+    file: str = Field(description="Its file, relative to the folder of the raw files.")
+    columns: dict[str, ColumnType] = Field(description="Its columns.")
 
 
 class Target(Strict):
     """The label: known only later, so it is computed from the clean rows, apart from the features."""
 
-    name: str
+    name: str = Field(description="What is predicted, in a word.")
     sql: str = Field(description="Spark SQL over the clean columns; null where a row has no label.")
-    description: str
+    description: str = Field(description="When the label is true, in a sentence.")
 
 
 class Data(Strict):
@@ -61,7 +61,7 @@ class Data(Strict):
     key: list[str] = Field(min_length=1, description="Columns that, with event_time, identify a row.")
     known_after: list[str] = Field([], description="Columns not yet known at prediction time; features.sql sees none.")
     target: Target
-    lookups: dict[str, Lookup] = {}
+    lookups: dict[str, Lookup] = Field({}, description="Tables that features.sql may join, by the names that it uses.")
     max_quarantine: Share = Field(0.1, description="A partition with a larger share of failing rows is refused.")
 
     # One validator a key, so that its mistakes are told with its own line, and beside those of all other keys.
@@ -105,16 +105,16 @@ class Data(Strict):
 class Bounds(Strict):
     """A range of numbers to search, evenly or, with ``log``, evenly in orders of magnitude."""
 
-    low: int | float
-    high: int | float
-    log: bool = False
+    low: int | float = Field(description="Lowest value.")
+    high: int | float = Field(description="Highest value, included.")
+    log: bool = Field(False, description="Evenly in orders of magnitude.")
 
 
 class Algorithm(Strict):
     """An algorithm's hyperparameters, by its library's own names: those that are fixed, and those that are searched."""
 
-    fixed: dict[str, str | bool | int | float] = {}
-    search: dict[str, Choices | Bounds] = {}
+    fixed: dict[str, str | bool | int | float] = Field({}, description="Hyperparameters that every trial has.")
+    search: dict[str, Choices | Bounds] = Field({}, description="Those that are searched: a list of values, or a range.")
 
     @property
     def combinations(self) -> int | None:
@@ -132,13 +132,13 @@ class Algorithm(Strict):
 class Search(Strict):
     """How hyperparameters are searched. The same seed, parallelism and trials give the same trials and the same winner."""
 
-    method: Literal["grid", "random", "tpe"] = "random"
+    method: Literal["grid", "random", "tpe"] = Field("random", description="How the next trials are chosen.")
     trials: int = Field(4, ge=1, description="Trials of each algorithm that has something to search.")
     minutes: float | None = Field(None, gt=0, description="No batch of trials starts after these; the first one always does.")
     parallelism: int = Field(2, ge=1, description="Trials of a batch, which run at the same time; not taken from the machine.")
     pruning: bool = Field(True, description="Stop a trial after a fold in which it is below the median of those before it.")
     folds: int = Field(2, ge=1, description="Validation blocks, in time order, each as long as the holdout.")
-    seed: int = 0
+    seed: int = Field(0, description="Of the search and of the algorithms.")
 
 
 class Model(Strict):
@@ -147,8 +147,8 @@ class Model(Strict):
     window: int = Field(ge=2, description="Partitions to train and tune on, the newest before the holdout.")
     holdout: int = Field(ge=1, description="Newest labelled partitions, kept for the evaluation alone.")
     min_rows: int = Field(100, ge=2, description="Fewest labelled rows that any model of the search may learn from.")
-    metric: Literal["auc", "log_loss"] = "auc"
-    algorithms: dict[Family, Algorithm] = Field(min_length=1)
+    metric: Literal["auc", "log_loss"] = Field("auc", description="By which the search chooses the best trial.")
+    algorithms: dict[Family, Algorithm] = Field(min_length=1, description="Those that are tried.")
     search: Search = Search()
 
     @model_validator(mode="after")
@@ -170,10 +170,12 @@ class Model(Strict):
 class Gate(Strict):
     """What a challenger must show on the holdout before it becomes champion."""
 
-    metric: Literal["auc"] = "auc"
-    rule: Literal["better", "not_worse"] = "better"
+    metric: Literal["auc"] = Field("auc", description="In which challenger and champion are compared.")
+    rule: Literal["better", "not_worse"] = Field(
+        "better", description="What the challenger must be, compared with the champion."
+    )
     margin: float = Field(0.0, ge=0, description="better: the least gain. not_worse: the largest loss that is borne.")
-    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    confidence: float = Field(0.95, gt=0.5, lt=1, description="Of the interval of the difference in the metric.")
     floors: dict[Floored, float] = Field(min_length=1, description="Lowest holdout metrics that any champion must reach.")
     min_rows: int = Field(500, ge=1, description="Fewest labelled holdout rows on which a decision may rest.")
 
@@ -190,7 +192,7 @@ class Schedule(Strict):
     """When partitions become due."""
 
     cron: str = Field("@daily", description="When a partition's interval ends, UTC.")
-    start: date
+    start: date = Field(description="First day that the DAG knows of.")
 
     @field_validator("cron")
     @classmethod
@@ -211,8 +213,8 @@ class Alerts(Strict):
 class Days(Strict):
     """Days from start to end, both included."""
 
-    start: date
-    end: date
+    start: date = Field(description="First day.")
+    end: date = Field(description="Last day.")
 
     def __str__(self) -> str:
         return f"{self.start} to {self.end}"
@@ -231,11 +233,11 @@ class UseCase(Strict):
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")
     folder: Path
-    title: str
-    description: str
-    owner: str
-    tags: list[str] = []
-    kind: Literal["binary"]
+    title: str = Field(description="What people call it; the DAGs' names begin with it.")
+    description: str = Field(description="Which question the model answers, when it is asked, and with what.")
+    owner: str = Field(description="Who answers for it; the DAGs' owner.")
+    tags: list[str] = Field([], description="More tags for its DAGs.")
+    kind: Literal["binary"] = Field(description="What the label is; binary: yes or no.")
     schedule: Schedule
     spark: Spark
     data: Data
