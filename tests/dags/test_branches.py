@@ -7,10 +7,9 @@ import pytest
 from airflow.sdk.execution_time.context import set_current_context
 
 from updraft.core.errors import UpdraftError
-from updraft.core.reports import DriftReport, GateReport
+from updraft.core.reports import DriftReport, GateReport, report_uri
 from updraft.core.use_case import UseCase
 from updraft.orchestration.monitoring import monitoring_dag
-from updraft.orchestration.spark_job import report_uri
 from updraft.orchestration.training import training_dag
 
 

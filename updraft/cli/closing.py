@@ -1,11 +1,11 @@
-"""What stands at the end of a demo: the report as a file, and as tables for people."""
+"""What stands at the end of a demo or a run: the report as a file, and as tables for people."""
 
 import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 from rich.console import Console
@@ -15,9 +15,15 @@ from updraft.cli.servers import log_file
 from updraft.core.reports import DriftReport
 from updraft.core.use_case import UseCase
 
+WIDE = 110  # Characters in a line, from which four metrics leave room for the reasons beside them.
+
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
 
 class Step(BaseModel):
-    """One step of a demo: how it ended and how long it took."""
+    """One step: how it ended and how long it took."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -50,28 +56,29 @@ def table_rows(use_case: UseCase) -> dict[str, int]:
     """The rows of every table of the use case, counted by Spark."""
     from updraft.core.settings import settings
     from updraft.data import tables
-    from updraft.data.session import session
 
     folder = settings().path("tables", use_case.name)
     names = sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.exists() else []
-    with _quiet():
-        spark = session(use_case)
-        try:
-            return {name: tables.read(spark, use_case.name, name).count() for name in names}
-        finally:
-            spark.stop()
+    with quiet_session(use_case) as spark:
+        return {name: tables.read(spark, use_case.name, name).count() for name in names}
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """What Java says goes to a log, and not between the lines for people."""
-    log = log_file("counting")
+def quiet_session(use_case: UseCase) -> "Iterator[SparkSession]":
+    """A Spark session in this process. What Java says goes to a log, and not between the lines for people."""
+    from updraft.data.session import session
+
+    log = log_file("spark")
     log.parent.mkdir(parents=True, exist_ok=True)
     before = os.dup(2)
-    with log.open("wb") as file:
+    with log.open("ab") as file:
         os.dup2(file.fileno(), 2)
         try:
-            yield
+            spark = session(use_case)
+            try:
+                yield spark
+            finally:
+                spark.stop()
         finally:
             os.dup2(before, 2)
             os.close(before)
@@ -109,8 +116,11 @@ def drift_entry(report: DriftReport) -> dict[str, Any]:
     }
 
 
-def show(closing: Closing, console: Console, places: dict[str, str]) -> None:
-    """The closing tables. ``places``: what can be looked at, and where."""
+def show(closing: Closing, console: Console, places: dict[str, str], metric: str, command: str) -> None:
+    """The closing tables.
+
+    ``places``: what can be looked at, and where. ``metric``: the gate's, which comes first. ``command``: what has ended.
+    """
     steps = Table("step", "state", "seconds", title="Steps", title_justify="left")
     for step in closing.steps:
         steps.add_row(step.name, step.state, f"{step.seconds:.1f}")
@@ -121,13 +131,15 @@ def show(closing: Closing, console: Console, places: dict[str, str]) -> None:
             rows.add_row(name, f"{count:,}")
         console.print(rows)
     if closing.models:
-        found = Table("version", "algorithm", "auc", "f1", "verdict", "why", title="Models", title_justify="left")
+        metrics = list(dict.fromkeys([metric, *(name for one in closing.models for name in one["metrics"])]))
+        metrics = metrics[: 4 if console.width >= WIDE else 2]
+        found = Table("version", "algorithm", *metrics, "verdict", "why", title="Models", title_justify="left")
         for one in closing.models:
             is_champion = bool(closing.champion and one["version"] == closing.champion["version"])
             found.add_row(
                 f"{one['version']}{' champion' if is_champion else ''}",
                 one["algorithm"],
-                *(f"{one['metrics'][name]:.4f}" if name in one["metrics"] else "-" for name in ("auc", "f1")),
+                *(f"{one['metrics'][name]:.4f}" if name in one["metrics"] else "-" for name in metrics),
                 one["verdict"],
                 "; ".join(one["reasons"]),
             )
@@ -136,7 +148,7 @@ def show(closing: Closing, console: Console, places: dict[str, str]) -> None:
         what = f"drifted: {', '.join(one['columns'])}" if one["columns"] else "no column has drifted"
         console.print(f"Drift in {one['window']}: {what}", soft_wrap=True)
     # No table: a path that is broken at a column's edge can be neither clicked nor copied.
-    console.print("[italic]Where to look; `make up` starts Airflow and MLflow on what the demo has left[/]")
+    console.print(f"[italic]Where to look; `make up` starts Airflow and MLflow on what {command} has left[/]")
     for what, where in places.items():
         console.print(f"  {what:24} {where}", soft_wrap=True, highlight=False)
     verdict = "[green]All steps ended well[/]" if closing.ok else f"[red]Failed:[/] {closing.error}"

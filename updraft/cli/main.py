@@ -1,5 +1,6 @@
 """`updraft`: the command line."""
 
+import json
 import os
 import sys
 from datetime import date
@@ -29,6 +30,28 @@ def demo(name: UseCaseName, spark_ui: SparkUi = False) -> None:
 
     _serve_spark_ui(spark_ui)
     if not run_demo(name, console):
+        raise typer.Exit(1)
+
+
+@app.command()
+def run(
+    name: UseCaseName,
+    start: Annotated[str | None, typer.Option(help="First day, e.g. 2013-01-01. Default: the first that has raw rows.")] = None,
+    end: Annotated[str | None, typer.Option(help="Last day, included. Default: the last that has raw rows.")] = None,
+    rows: Annotated[int | None, typer.Option(min=1, help="Rows of the sample, which is laid anew then.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the sample, which is laid anew then.")] = None,
+    drift: Annotated[float | None, typer.Option(min=0, help="Drift in the sample, which is laid anew then.")] = None,
+    spark_ui: SparkUi = False,
+) -> None:
+    """Run a use case's data, training and monitoring DAGs to the end, without a scheduler, on its sample if it has no rows."""
+    from updraft.cli.run import run as run_all
+    from updraft.core.interval import parse_interval
+
+    _serve_spark_ui(spark_ui)
+    if end and not start:
+        raise UpdraftError("--start: found none beside --end. Give both, or neither for all days that have raw rows.")
+    days = parse_interval(start, end) if start else None
+    if not run_all(name, console, days, {"rows": rows, "seed": seed, "drift": drift}):
         raise typer.Exit(1)
 
 
@@ -71,6 +94,14 @@ def sample(
 
     laid = lay_sample(name, out, day(start, "--start"), day(end, "--end"))
     console.print(f"{laid} files laid.")
+
+
+@app.command()
+def schema(as_json: Annotated[bool, typer.Option("--json", help="As JSON schema, for editors.")] = False) -> None:
+    """Say what a use_case.yaml may hold: every key with its type, default, allowed values and meaning."""
+    from updraft.cli.schema import json_schema, text
+
+    typer.echo(json.dumps(json_schema(), indent=2) if as_json else text())
 
 
 def _serve_spark_ui(wanted: bool) -> None:

@@ -7,8 +7,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import httpx
@@ -34,7 +34,7 @@ AIRFLOW_PARTS = {
 class Servers:
     """The running servers: where they are, and the processes that they are."""
 
-    airflow: str
+    airflow: str  # Empty where MLflow runs alone.
     mlflow: str
     processes: dict[str, tuple[int, float]]  # name: (process id, the time it was created)
 
@@ -56,53 +56,59 @@ def find() -> Servers | None:
     state = home() / "running.json"
     if not state.exists():
         return None
-    content = json.loads(state.read_text())
-    content["processes"] = {name: tuple(one) for name, one in content["processes"].items()}
-    servers = Servers(**content)
+    servers = _read(state)
     return servers if servers.running else None
 
 
-def start(say: Callable[[str], None]) -> Servers:
+def start(say: Callable[[str], None], *, airflow: bool = True) -> Servers:
     """Start what is not running yet and wait until it answers.
+
+    ``airflow``: without it MLflow alone is started, and Airflow gets a database for DAGs that run without a scheduler.
 
     Raises:
         UpdraftError: a server has ended or does not answer; the text ends with the last lines of its log.
     """
-    if running := find():
-        return running
-    stop()
+    found = find()
+    if found and found.airflow and airflow:
+        return found
+    if not found:
+        stop()
     try:
-        return _start(say)
+        return _start(say, found or Servers("", "", {}), airflow)
     except BaseException:
-        stop()  # Half a system helps nobody, and its ports would be taken.
+        stop(but=found.processes if found else ())  # Half a system helps nobody, and its ports would be taken.
         raise
 
 
-def _start(say: Callable[[str], None]) -> Servers:
-    airflow, mlflow = (f"http://{HOST}:{_free_port(port)}" for port in (AIRFLOW_PORT, MLFLOW_PORT))
-    env = environment(airflow, mlflow)
-    processes = {"mlflow": _spawn("mlflow", _mlflow_command(mlflow), env)}
-    _remember(airflow, mlflow, processes)
+def _start(say: Callable[[str], None], servers: Servers, airflow: bool) -> Servers:
+    if airflow:
+        servers = replace(servers, airflow=f"http://{HOST}:{_free_port(AIRFLOW_PORT)}")
+    if new := not servers.mlflow:
+        servers = replace(servers, mlflow=f"http://{HOST}:{_free_port(MLFLOW_PORT)}")
+    env = environment(servers.airflow if airflow else "", servers.mlflow)
+    if new:
+        servers = _spawn(servers, "mlflow", _mlflow_command(servers.mlflow), env)
     say("Airflow's database")
     _migrate(env)
-    for name, command in AIRFLOW_PARTS.items():
-        port = ["--port", airflow.rsplit(":", 1)[1]] if name == "api-server" else []
-        processes[name] = _spawn(name, [str(BIN / "airflow"), *command, *port], env)
-        _remember(airflow, mlflow, processes)
-    servers = Servers(airflow, mlflow, processes)
-    for name, ready in {"mlflow": _mlflow_ready, "Airflow": _airflow_ready}.items():
+    for name, command in AIRFLOW_PARTS.items() if airflow else ():
+        port = ["--port", servers.airflow.rsplit(":", 1)[1]] if name == "api-server" else []
+        servers = _spawn(servers, name, [str(BIN / "airflow"), *command, *port], env)
+    for name, ready in {"mlflow": _mlflow_ready, **({"Airflow": _airflow_ready} if airflow else {})}.items():
         say(f"waiting for {name}")
         _wait(servers, name, ready)
     return servers
 
 
-def stop() -> list[str]:
-    """End the processes that ``start`` has started, and only those. Returns the names of those that were running."""
+def stop(but: Collection[str] = ()) -> list[str]:
+    """End the processes that ``start`` has started, and only those. Returns the names of those that were running.
+
+    ``but``: names of processes that are left running.
+    """
     state = home() / "running.json"
     if not state.exists():
         return []
-    found = json.loads(state.read_text())["processes"]
-    running = {name: process for name, one in found.items() if (process := _process(*one))}
+    known = _read(state)
+    running = {name: process for name, one in known.processes.items() if name not in but and (process := _process(*one))}
     # Whole families: a scheduler's tasks, a task's spark-submit.
     family = {child for process in running.values() for child in [process, *process.children(recursive=True)]}
     for process in running.values():
@@ -112,13 +118,21 @@ def stop() -> list[str]:
         if process.is_running():
             process.kill()
     psutil.wait_procs(alive, timeout=5)
-    state.unlink()
+    if left := {name: one for name, one in known.processes.items() if name in but}:
+        _remember(Servers(known.airflow if "api-server" in left else "", known.mlflow, left))
+    else:
+        state.unlink()
     return list(running)
 
 
 def environment(airflow: str, mlflow: str) -> dict[str, str]:
-    """The environment of the servers and of all that they start. It carries the secrets, so it is printed nowhere."""
+    """The environment of the servers and of all that they start. It carries the secrets, so it is printed nowhere.
+
+    ``airflow``: empty for DAGs that run without a scheduler. They have a home of their own, which no scheduler looks into.
+    """
     folder = home()
+    airflow_home = folder / ("airflow" if airflow else "run")
+    addresses = {"AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{airflow}/execution/", "AIRFLOW__API__BASE_URL": airflow}
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)  # Databases and logs in it are nobody else's business.
     secret = local_secrets(folder)
@@ -135,7 +149,7 @@ def environment(airflow: str, mlflow: str) -> dict[str, str]:
         "PATH": f"{BIN}:{os.environ['PATH']}",
         "SPARK_LOCAL_IP": HOST,
         "UPDRAFT_ROOT": str(settings().path()),
-        "AIRFLOW_HOME": str(folder / "airflow"),
+        "AIRFLOW_HOME": str(airflow_home),
         "AIRFLOW__CORE__DAGS_FOLDER": os.environ.get("AIRFLOW__CORE__DAGS_FOLDER", str(REPO / "dags")),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(REPO / "plugins"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
@@ -144,11 +158,10 @@ def environment(airflow: str, mlflow: str) -> dict[str, str]:
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(folder / "airflow_passwords.json"),
         "AIRFLOW__CORE__FERNET_KEY": secret["fernet_key"],
-        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{airflow}/execution/",
-        "AIRFLOW__API__BASE_URL": airflow,
+        **(addresses if airflow else {}),
         "AIRFLOW__API__SECRET_KEY": secret["api_secret"],
         "AIRFLOW__API_AUTH__JWT_SECRET": secret["jwt_secret"],
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{folder / 'airflow' / 'airflow.db'}",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{airflow_home / 'airflow.db'}",
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",  # Half of what parsing costs while nothing changes.
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         "AIRFLOW_CONN_SPARK_DEFAULT": os.environ.get("AIRFLOW_CONN_SPARK_DEFAULT", json.dumps(master)),
@@ -195,7 +208,7 @@ def _migrate(env: dict[str, str]) -> None:
         raise UpdraftError(f"Airflow's database: migration failed.\n{_last(done.stdout)}")
 
 
-def _spawn(name: str, command: list[str], env: dict[str, str]) -> tuple[int, float]:
+def _spawn(servers: Servers, name: str, command: list[str], env: dict[str, str]) -> Servers:
     log = log_file(name)
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as out:
@@ -203,12 +216,20 @@ def _spawn(name: str, command: list[str], env: dict[str, str]) -> tuple[int, flo
         process = subprocess.Popen(
             command, env=env, cwd=REPO, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
         )
-    return process.pid, psutil.Process(process.pid).create_time()
+    one = (process.pid, psutil.Process(process.pid).create_time())
+    servers = replace(servers, processes={**servers.processes, name: one})
+    _remember(servers)
+    return servers
 
 
-def _remember(airflow: str, mlflow: str, processes: dict[str, tuple[int, float]]) -> None:
-    state = {"airflow": airflow, "mlflow": mlflow, "processes": processes}
-    write_private(home() / "running.json", json.dumps(state, indent=2))
+def _remember(servers: Servers) -> None:
+    write_private(home() / "running.json", json.dumps(asdict(servers), indent=2))
+
+
+def _read(state: Path) -> Servers:
+    content = json.loads(state.read_text())
+    content["processes"] = {name: tuple(one) for name, one in content["processes"].items()}
+    return Servers(**content)
 
 
 def _process(pid: int, created: float) -> psutil.Process | None:

@@ -38,7 +38,7 @@ class Arguments:
         return str(parse_day(self.end, "end")) if self.end is not None and given(self.end) else None
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Let Linux end this process with the JVM that has started it, so that a killed task leaves nothing behind."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -76,7 +76,7 @@ def check_arguments(given_arguments: argparse.Namespace) -> Arguments:
 
 def run_job(description: str | None, job: Callable[[Arguments], Report]) -> None:
     """Parse the arguments, run ``job``, write its report. Exit code 1 and one sentence when a user can mend it."""
-    _end_with_parent()
+    end_with_parent()
     given_arguments = parse_arguments(description=description)
     try:
         arguments = check_arguments(given_arguments)

@@ -38,6 +38,11 @@ class Report(BaseModel):
         return cls.read(str(UPath(uri).with_name(f"{job}.json")))
 
 
+def report_uri(dag_id: str, run_id: str, job: str) -> str:
+    """Where a job of a DAG run reports, relative to ``UPDRAFT_ROOT``."""
+    return f"reports/{dag_id}/{run_id}/{job}.json"
+
+
 def report_path(uri: str) -> UPath:
     """Where a report lies: a relative ``uri`` is taken from ``UPDRAFT_ROOT``."""
     return UPath(uri) if "://" in uri or uri.startswith("/") else settings().path(uri)

@@ -81,15 +81,15 @@ class Strict(BaseModel):
 class Spark(Strict):
     """What the Spark jobs of this use case are called and need beyond the shared settings."""
 
-    app_name: str
-    conf: dict[str, str] = {}
+    app_name: str = Field(description="What the jobs are called in Spark, each with its task's name behind it.")
+    conf: dict[str, str] = Field({}, description="Spark's own settings, such as spark.driver.memory, over the shared ones.")
 
 
 class Lookup(Strict):
     """A small table that features.sql may join, read whole from the source folder (CSV with a header)."""
 
-    file: str
-    columns: dict[str, ColumnType]
+    file: str = Field(description="Its file, relative to the folder of the raw files.")
+    columns: dict[str, ColumnType] = Field(description="Its columns.")
 
 
 class Target(Strict):
@@ -212,8 +212,8 @@ class Data(Strict):
 class Bounds(Strict):
     """A range of numbers to search, evenly or, with ``log``, evenly in orders of magnitude."""
 
-    low: int | float
-    high: int | float
+    low: int | float = Field(description="Lowest value.")
+    high: int | float = Field(description="Highest value, included.")
     log: bool = Field(False, description="Evenly in orders of magnitude.")
 
     @model_validator(mode="after")
@@ -228,8 +228,8 @@ class Bounds(Strict):
 class Algorithm(Strict):
     """An algorithm's hyperparameters, by its library's own names: those that are fixed, and those that are searched."""
 
-    fixed: dict[str, str | bool | int | float] = {}
-    search: dict[str, Choices | Bounds] = {}
+    fixed: dict[str, str | bool | int | float] = Field({}, description="Hyperparameters that every trial has.")
+    search: dict[str, Choices | Bounds] = Field({}, description="Those that are searched: a list of values, or a range.")
 
     @property
     def combinations(self) -> int | None:
@@ -247,7 +247,7 @@ class Algorithm(Strict):
 class Search(Strict):
     """How hyperparameters are searched. The same seed, parallelism and trials give the same trials and the same winner."""
 
-    method: Literal["grid", "random", "tpe"] = "random"
+    method: Literal["grid", "random", "tpe"] = Field("random", description="How the next trials are chosen.")
     trials: int = Field(4, ge=1, le=1000, description="Trials of each algorithm that has something to search.")
     minutes: float | None = Field(
         None, gt=0, le=110, description="No batch of trials starts after these; the first one always does."
@@ -263,10 +263,10 @@ class Search(Strict):
 class Costs(Strict):
     """What a decision of a binary model is worth, in any one currency."""
 
-    true_positive: float
-    false_positive: float
-    true_negative: float
-    false_negative: float
+    true_positive: float = Field(description="Of a yes that was right.")
+    false_positive: float = Field(description="Of a yes that was wrong.")
+    true_negative: float = Field(description="Of a no that was right.")
+    false_negative: float = Field(description="Of a no that was wrong.")
 
 
 class Model(Strict):
@@ -280,7 +280,7 @@ class Model(Strict):
     metric: Metric = Field("auc", description="What the search is for; by default the first metric of the kind.")
     balance: bool = Field(False, description="Weigh rows so that each class counts the same in training.")
     costs: Costs | None = Field(None, description="kind binary: the worth of each decision, for the metric value.")
-    algorithms: dict[AlgorithmName, Algorithm] = Field(min_length=1)
+    algorithms: dict[AlgorithmName, Algorithm] = Field(min_length=1, description="Those that are tried.")
     search: Search = Search()
 
     _default_metric = model_validator(mode="before")(_with_metric)
@@ -315,9 +315,9 @@ class Gate(Strict):
     """What a challenger must show on the holdout before it becomes champion."""
 
     metric: Metric = Field("auc", description="What is compared; by default the first metric of the kind.")
-    rule: Literal["better", "not_worse"] = "better"
+    rule: Literal["better", "not_worse"] = Field("better", description="What the challenger must be, against the champion.")
     margin: float = Field(0.0, ge=0, description="better: the least gain. not_worse: the largest loss that is borne.")
-    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    confidence: float = Field(0.95, gt=0.5, lt=1, description="Of the interval of the difference in the metric.")
     floors: dict[Metric, float] = Field(
         min_length=1, description="Holdout metrics that any champion must reach; of rmse, mae and log_loss the highest allowed."
     )
@@ -375,8 +375,8 @@ class Alerts(Strict):
 class Days(Strict):
     """Days from start to end, both included."""
 
-    start: date
-    end: date
+    start: date = Field(description="First day.")
+    end: date = Field(description="Last day.")
 
     @model_validator(mode="after")
     def _in_order(self) -> "Days":

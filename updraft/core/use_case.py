@@ -20,11 +20,11 @@ class UseCase(Strict):
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")
     folder: Path
-    title: str
-    description: str
-    owner: str
-    tags: list[Annotated[str, Field(max_length=100)]] = Field([], description="Airflow's tags of its DAGs.")
-    kind: Kind
+    title: str = Field(description="What people call it; the DAGs' names begin with it.")
+    description: str = Field(description="Which question the model answers, when it is asked, and with what.")
+    owner: str = Field(description="Who answers for it; the DAGs' owner.")
+    tags: list[Annotated[str, Field(max_length=100)]] = Field([], description="More tags for its DAGs.")
+    kind: Kind = Field(description="What its models answer.")
     schedule: Schedule | None = None
     spark: Spark
     data: Data

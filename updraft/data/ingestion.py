@@ -1,6 +1,5 @@
 """From the landing folder to bronze: every raw row as it came, as text, in the partition that it belongs to."""
 
-import re
 from datetime import date
 
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -13,7 +12,7 @@ from updraft.core.schema import quote
 from updraft.core.use_case import UseCase
 from updraft.data import tables
 from updraft.data.columns import event_time, typed
-from updraft.data.sources import SOURCE, is_dated, raw_files, read_raw, source
+from updraft.data.sources import SOURCE, day_pattern, is_dated, raw_files, read_raw
 
 
 def ingest(spark: SparkSession, use_case: UseCase, interval: Interval, files: list[UPath]) -> IngestReport:
@@ -56,16 +55,11 @@ def _replace(spark: SparkSession, use_case: UseCase, interval: Interval, files: 
 
 def source_days(spark: SparkSession, use_case: UseCase) -> Interval | None:
     """The partitions of which there are raw rows, from the first to the last; None if there are none."""
-    everything = Interval(date.min, date.max)
-    if is_dated(use_case):
-        return _dated_days(use_case)
-    files = raw_files(use_case, everything)
+    files = raw_files(use_case)
     if not files:
         return None
-    found = bronze(read_raw(spark, use_case, files), use_case).agg(F.min("event_date"), F.max("event_date")).first()
-    if found is None or found[0] is None:
-        return None
-    return Interval(found[0], found[1], use_case.unit or "day")
+    found = bronze(read_raw(spark, use_case, files), use_case).agg(F.min("event_date"), F.max("event_date")).collect()[0]
+    return Interval(found[0], found[1], use_case.unit or "day") if found[0] else None
 
 
 def bronze(raw: DataFrame, use_case: UseCase) -> DataFrame:
@@ -88,8 +82,7 @@ def bronze(raw: DataFrame, use_case: UseCase) -> DataFrame:
 def _placed(use_case: UseCase, first: Column) -> Column:
     own = F.col("__own")
     if is_dated(use_case):
-        pattern = re.escape(use_case.data.files[0]).replace(re.escape("{day}"), r"(\d{4}-\d{2}-\d{2})")
-        day = F.to_date(F.regexp_extract(F.url_decode(SOURCE), pattern, 1))
+        day = F.to_date(F.regexp_extract(F.url_decode(SOURCE), day_pattern(use_case), 1))
         return F.when(F.to_date(own) == day, own).otherwise(day.cast("timestamp"))
     return F.when((own >= first) & (own < F.date_add(F.current_date(), 1).cast("timestamp")), own).otherwise(first)
 
@@ -100,10 +93,3 @@ def _with_rows(raw: DataFrame, use_case: UseCase, interval: Interval, days: list
         return f"{interval.predicate()} AND {on_days(days)}"
     hours = raw.select(F.date_trunc("hour", "event_time").alias("hour")).distinct().orderBy("hour").collect()
     return f"{interval.predicate()} AND {on_hours([row['hour'] for row in hours])}"
-
-
-def _dated_days(use_case: UseCase) -> Interval | None:
-    pattern = re.compile(re.escape(use_case.data.files[0]).replace(re.escape("{day}"), r"(\d{4}-\d{2}-\d{2})"))
-    place = source(use_case)
-    found = sorted(match[1] for file in (place.iterdir() if place.exists() else []) if (match := pattern.fullmatch(file.name)))
-    return Interval(date.fromisoformat(found[0]), date.fromisoformat(found[-1])) if found else None

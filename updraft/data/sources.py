@@ -1,7 +1,10 @@
 """Raw files: which there are, whether they have the declared columns, their rows as text. CSV, JSON lines and Parquet."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
+from datetime import date
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -32,22 +35,38 @@ def source(use_case: UseCase) -> UPath:
     return settings().source(use_case.name, use_case.data.input)
 
 
-def raw_files(use_case: UseCase, interval: Interval) -> list[UPath]:
-    """The raw files that exist: of dated ones those of the interval, otherwise all.
+def raw_files(use_case: UseCase, interval: Interval | None = None) -> list[UPath]:
+    """The raw files that exist; of dated ones those of the interval, if one is given.
 
     Raises:
         UpdraftError: the source is no kind of file that can be read.
     """
     place = source(use_case)
     if is_dated(use_case):
-        files = [place / use_case.data.files[0].format(day=day.isoformat()) for day in interval.days]
-        return [file for file in files if file.exists()]
+        days = dated_files(use_case)
+        return [days[day] for day in (interval.days if interval else sorted(days)) if day in days]
     if place.suffix in SUFFIXES:
         return [place] if place.exists() else []
     if place.is_file():
         raise UpdraftError(f"{place}: found a file of an unknown kind, expected one of {', '.join(SUFFIXES)}, or a folder.")
     patterns = ["*" + UPath(name).suffix for name in use_case.data.files] if use_case.data.dated else use_case.data.files
     return sorted({file for pattern in patterns for file in place.glob(pattern)}, key=str) if place.exists() else []
+
+
+def dated_files(use_case: UseCase) -> dict[date, UPath]:
+    """The raw files whose names say their day, by it."""
+    place, pattern = source(use_case), re.compile(day_pattern(use_case))
+    found: dict[date, UPath] = {}
+    for file in place.iterdir() if place.is_dir() else []:
+        if match := pattern.fullmatch(file.name):
+            with suppress(ValueError):  # A 30 February is no day, and no run will ask for it.
+                found[date.fromisoformat(match[1])] = file
+    return found
+
+
+def day_pattern(use_case: UseCase) -> str:
+    """A regular expression for the names of dated files, whose one group is the day."""
+    return re.escape(use_case.data.files[0]).replace(re.escape("{day}"), r"(\d{4}-\d{2}-\d{2})")
 
 
 def read_raw(spark: SparkSession, use_case: UseCase, files: list[UPath]) -> DataFrame:

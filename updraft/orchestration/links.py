@@ -6,9 +6,8 @@ from urllib.parse import quote, urlsplit
 from airflow.sdk import BaseOperatorLink
 from airflow.sdk.configuration import conf
 
-from updraft.core.reports import page_path
+from updraft.core.reports import page_path, report_uri
 from updraft.core.settings import settings
-from updraft.orchestration.spark_job import report_uri
 
 PAGES = {"validate": "Data Docs", "drift": "Drift report"}  # The jobs that write a page for people, and its name.
 PREFIX = "/pages"  # Of the app that serves them, below Airflow's own address.

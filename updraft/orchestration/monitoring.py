@@ -9,12 +9,12 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import DAG, Label, Param, get_current_context, task
 
-from updraft.core.reports import DriftReport
+from updraft.core.reports import DriftReport, report_uri
 from updraft.core.sections import MAX_WINDOW
 from updraft.core.use_case import UseCase
 from updraft.orchestration.common import dag_arguments, features_asset
 from updraft.orchestration.links import DriftReportLink
-from updraft.orchestration.spark_job import SparkJob, report_uri
+from updraft.orchestration.spark_job import SparkJob
 
 
 def monitoring_dag(use_case: UseCase) -> DAG:

@@ -10,7 +10,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 
 from updraft.core.errors import UpdraftError
 from updraft.core.job import check_arguments, parse_arguments
-from updraft.core.reports import error_path, page_path, report_path
+from updraft.core.reports import error_path, page_path, report_path, report_uri
 from updraft.core.settings import REPO, settings
 from updraft.core.spark_conf import spark_conf
 from updraft.core.use_case import UseCase
@@ -78,8 +78,3 @@ class SparkJob(SparkSubmitOperator):
         if report["outcome"] != "done":
             raise AirflowSkipException(report["outcome"])
         return report
-
-
-def report_uri(dag_id: str, run_id: str, job: str) -> str:
-    """Where a job of a DAG run reports, relative to ``UPDRAFT_ROOT``."""
-    return f"reports/{dag_id}/{run_id}/{job}.json"

@@ -11,12 +11,12 @@ By hand, the trigger form changes the search for one run; `use_case.yaml` stays 
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, Label, TaskGroup, get_current_context, task
 
-from updraft.core.reports import GateReport
+from updraft.core.reports import GateReport, report_uri
 from updraft.core.use_case import UseCase
 from updraft.orchestration.common import dag_arguments
 from updraft.orchestration.forms import day, search_argument, search_fields
 from updraft.orchestration.links import MlflowRunLink
-from updraft.orchestration.spark_job import SparkJob, report_uri
+from updraft.orchestration.spark_job import SparkJob
 
 END = {"end": day("Newest day to use", "Included. Empty: the newest labelled partition, whatever day it is today.")}
 

@@ -1,0 +1,51 @@
+"""`updraft schema` says all that a use_case.yaml may hold, and nothing else."""
+
+import json
+import re
+
+import yaml
+from typer.testing import CliRunner
+
+from updraft.cli.main import app
+from updraft.core.settings import REPO
+from updraft.core.use_case import Data, Model, Search, UseCase
+
+
+def printed(*words: str) -> str:
+    done = CliRunner().invoke(app, ["schema", *words])
+    assert done.exit_code == 0
+    return done.stdout
+
+
+def test_it_names_every_key_with_its_type_default_and_meaning() -> None:
+    text = printed()
+    content = yaml.safe_load(text)
+    assert set(content) == set(UseCase.model_fields) - {"name", "folder"}
+    assert set(content["data"]) == set(Data.model_fields)
+    assert set(content["model"]) == set(Model.model_fields)
+    assert set(content["model"]["search"]) == set(Search.model_fields)
+    assert set(content["data"]["lookups"]["<name>"]) == {"file", "columns"}
+    lines = [line.strip() for line in text.splitlines()]
+    assert "max_quarantine:  # number >= 0 <= 1; default 0.1" in lines
+    assert "start:  # date; required" in lines
+    at = next(place for place, line in enumerate(lines) if line.startswith("trials:"))
+    assert lines[at - 1] == f"# {Search.model_fields['trials'].description}"
+    rules = next(line for line in lines if line.startswith("rule:"))
+    assert {"better", "not_worse"} <= set(re.findall(r"\w+", rules))
+
+
+def test_every_key_is_explained() -> None:
+    lines = printed().splitlines()
+    keys = [place for place, line in enumerate(lines) if re.match(r" *\w+:  #", line)]
+    assert len(keys) > 50
+    assert [lines[place] for place in keys if not lines[place - 1].lstrip().startswith("# ")] == []
+
+
+def test_the_json_schema_knows_every_key_of_the_use_cases() -> None:
+    schema = json.loads(printed("--json"))
+    assert not {"name", "folder"} & {*schema["properties"], *schema["required"]}
+    files = list((REPO / "use_cases").glob("*/use_case.yaml"))
+    assert files
+    for file in files:
+        content = yaml.safe_load(file.read_text())
+        assert set(schema["required"]) <= set(content) <= set(schema["properties"])
