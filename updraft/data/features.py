@@ -35,9 +35,11 @@ def build_features(spark: SparkSession, use_case: UseCase, interval: Interval) -
         return _publish(frame, use_case, interval.predicate(), clean.count(), tables.replace)
     with tables.writer_lock(spark, tables.table_path(use_case.name, "features")):
         back = timedelta(days=use_case.data.history)
-        later = tables.partitions(tables.read(spark, use_case.name, "clean", Interval(interval.first, interval.last + back)))
-        days = sorted({*interval.days, *later})
-        clean = tables.read(spark, use_case.name, "clean", Interval(interval.first - back, days[-1]))
+        reach = Interval(interval.first, interval.end.date() - timedelta(days=1) + back)
+        days = sorted({*interval.days, *tables.partitions(tables.read(spark, use_case.name, "clean", reach))})
+        earliest = interval.first - back
+        earliest = earliest.replace(day=1) if use_case.unit == "month" else earliest
+        clean = tables.read(spark, use_case.name, "clean", Interval(earliest, days[-1]))
         spark.createDataFrame([(day,) for day in days], f"{EVENT_DATE} date").createOrReplaceTempView("days")
         frame = with_label(features(spark, use_case, clean), use_case, clean).cache()
         return _publish(frame, use_case, on_days(days), None, tables.write)
