@@ -8,6 +8,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from updraft.core.errors import UpdraftError
+from updraft.core.kinds import Task
 from updraft.core.schema import LABEL, feature_names
 from updraft.training.export import check_parity, score_onnx, to_onnx
 from updraft.training.families import Columns, check_parameters, fit
@@ -31,7 +32,7 @@ def test_the_exported_model_predicts_what_the_native_one_does(labelled: DataFram
     """Also for absent numbers and for categories that were never seen."""
     train = labelled.where(labelled.event_date < cut.holdout[0])
     columns = Columns.of(train, feature_names(train.columns))
-    fitted = fit(algorithm, train, columns, FAMILIES[algorithm], 1)
+    fitted = fit(algorithm, train, columns, FAMILIES[algorithm], 1, Task("binary"))
     usual = labelled.where(labelled.event_date >= cut.holdout[0]).cache()
     odd = usual.withColumn("carrier", F.lit("??")).withColumn("dest", F.expr("IF(distance > 900, dest, '??')"))
     odd = odd.withColumn("plane_age", F.lit(None).cast("double")).withColumn("temp", F.lit(None).cast("double")).cache()
@@ -60,7 +61,7 @@ def test_trees_hold_thresholds_that_float32_cannot_tell_apart(
     base = 16_777_216.0  # 2 ** 24: above it, float32 knows even numbers only.
     rows = [(n, base + n % 8, "ab"[n % 2], float(n % 8 in (1, 4, 6))) for n in range(400)]
     frame = spark.createDataFrame(rows, "row_id long, fine double, kind string, label double").cache()
-    fitted = fit(algorithm, frame, Columns(["fine"], ["kind"]), parameters, 1)
+    fitted = fit(algorithm, frame, Columns(["fine"], ["kind"]), parameters, 1, Task("binary"))
     labels, native = fitted.predict(frame)
     assert np.ptp(native[labels == 1]) < 0.5 < native[labels == 1].min()
     assert check_parity(to_onnx(fitted), frame.toPandas(), native) < 1e-5
@@ -79,9 +80,9 @@ def test_trees_hold_thresholds_that_float32_cannot_tell_apart(
     ],
 )
 def test_a_parameter_that_is_not_the_familys_is_named(spark: SparkSession, algorithm: str, name: str, says: str) -> None:
-    check_parameters(algorithm, FAMILIES[algorithm])
+    check_parameters(algorithm, FAMILIES[algorithm], Task("binary"))
     with pytest.raises(UpdraftError) as refused:
-        check_parameters(algorithm, [*FAMILIES[algorithm], name])
+        check_parameters(algorithm, [*FAMILIES[algorithm], name], Task("binary"))
     assert says in str(refused.value)
     assert f"model.algorithms.{algorithm}" in str(refused.value)
 
@@ -94,13 +95,13 @@ def test_a_value_that_the_family_refuses_is_told(spark: SparkSession, algorithm:
     rows = [(n, float(n), "abc"[n % 3], n % 2.0) for n in range(60)]
     frame = spark.createDataFrame(rows, "row_id long, x double, k string, label double")
     with pytest.raises(UpdraftError, match=f"model.algorithms.{algorithm}.*{next(iter(wrong))}"):
-        fit(algorithm, frame, Columns(["x"], ["k"]), wrong, 1)
+        fit(algorithm, frame, Columns(["x"], ["k"]), wrong, 1, Task("binary"))
 
 
 def test_a_feature_without_any_value_is_named(spark: SparkSession) -> None:
     rows = [(n, None, "abc"[n % 3], n % 2.0) for n in range(60)]
     frame = spark.createDataFrame(rows, "row_id long, empty double, k string, label double")
     with pytest.raises(UpdraftError, match="All the values in empty are"):
-        fit("random_forest", frame, Columns(["empty"], ["k"]), {}, 1)
-    _, native = fit("lightgbm", frame, Columns(["empty"], ["k"]), {}, 1).predict(frame)
+        fit("random_forest", frame, Columns(["empty"], ["k"]), {}, 1, Task("binary"))
+    _, native = fit("lightgbm", frame, Columns(["empty"], ["k"]), {}, 1, Task("binary")).predict(frame)
     assert np.isfinite(native).all()

@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 
 from tests.conftest import load_job, run
 from updraft.core.job import Arguments
+from updraft.core.kinds import Task
 from updraft.core.reports import EvaluateReport, GateReport, SearchAndFitReport
 from updraft.core.schema import LABEL, feature_names
 from updraft.core.settings import REPO, settings
@@ -191,7 +192,7 @@ def test_importance_finds_what_decides(spark: SparkSession) -> None:
     rows["row_id"] = [str(n) for n in range(600)]
     frame = spark.createDataFrame(rows)
     columns = Columns(["noise", "signal"], ["kind"])
-    model = to_onnx(fit("lightgbm", frame, columns, {"n_estimators": 20}, 1))
+    model = to_onnx(fit("lightgbm", frame, columns, {"n_estimators": 20}, 1, Task("binary")))
     found = permutation_importance(model, rows, columns, seed=1)
     assert found is not None
     assert found["features"][0]["feature"] == "signal"

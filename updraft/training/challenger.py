@@ -71,7 +71,7 @@ def make_challenger(
         counted = train.agg(F.count(LABEL), F.sum(LABEL)).collect()[0]
         used = Used(features_version, cut.train_interval, int(counted[0]), int(counted[1]))
         log_rows(client, run.info.run_id, "training", use_case, used, train)
-        fitted = fit(best.algorithm, train, columns, best.parameters, use_case.model.search.seed)
+        fitted = fit(best.algorithm, train, columns, best.parameters, use_case.model.search.seed, use_case.task)
         description = _description(use_case, outcome, cut, used, {**dag_run, **code})
         mlflow.set_tag(MLFLOW_RUN_NOTE, description)
         tags = {
@@ -153,7 +153,7 @@ def _register(
     info = mlflow.onnx.log_model(
         exported,
         name="model",
-        signature=infer_signature(shown, pd.DataFrame({"probability": score_onnx(exported, shown)})),
+        signature=infer_signature(shown, pd.DataFrame(score_onnx(exported, shown), columns=fitted.task.outputs)),
         input_example=shown,
         pip_requirements=REQUIREMENTS,
     )

@@ -11,7 +11,7 @@ from onnx import TensorProto, compose, helper
 from pyspark.ml.classification import LogisticRegressionModel
 
 from updraft.core.errors import UpdraftError
-from updraft.training.families import Columns, Fitted, Probabilities, SparkModel
+from updraft.training.families import Columns, Fitted, Scores, SparkModel
 from updraft.training.trees import trees_to_onnx
 
 SPARK_OPSET = 15  # The newest that the converter of Spark models knows.
@@ -53,16 +53,16 @@ def to_onnx(fitted: Fitted) -> onnx.ModelProto:
     return model
 
 
-def score_onnx(model: onnx.ModelProto, rows: pd.DataFrame) -> Probabilities:
-    """Probabilities of shape (rows,) by ONNX Runtime."""
+def score_onnx(model: onnx.ModelProto, rows: pd.DataFrame) -> Scores:
+    """Scores of shape (rows, outputs) by ONNX Runtime."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     feed = {i.name: rows[i.name].to_numpy(object if "string" in i.type else float) for i in session.get_inputs()}
-    return np.asarray(session.run(["probability"], feed)[0], dtype=float)
+    return np.column_stack([np.asarray(one, dtype=float) for one in session.run(None, feed)])
 
 
-def check_parity(model: onnx.ModelProto, rows: pd.DataFrame, native: Probabilities) -> float:
+def check_parity(model: onnx.ModelProto, rows: pd.DataFrame, native: Scores) -> float:
     """The largest difference between the exported and the native model on ``rows``. Converters have been silently wrong.
 
     Raises:

@@ -24,6 +24,7 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from updraft.core.errors import UpdraftError
+from updraft.core.kinds import Task
 from updraft.core.mistakes import suggest
 from updraft.core.schema import LABEL, ROW_ID
 
@@ -40,7 +41,8 @@ SPARK_FAMILIES: dict[str, Any] = {
     "gradient_boosted_trees": GBTClassifier,
 }
 PARTITIONS = 4
-Probabilities = npt.NDArray[np.float64]
+Scores = npt.NDArray[np.float64]  # Of shape (rows, outputs), in the order of Task.outputs.
+Labels = npt.NDArray[np.float64]
 Parameters = dict[str, Any]  # By name, as the algorithm knows them.
 
 
@@ -62,7 +64,10 @@ class Columns:
 
 
 class Fitted(Protocol):
-    """A fitted model. ``predict`` gives the probability of the positive class for each row of a frame, in its order."""
+    """A fitted model. ``predict`` gives what ``task.outputs`` names for each row of a frame, in its order."""
+
+    @property
+    def task(self) -> Task: ...
 
     @property
     def columns(self) -> Columns: ...
@@ -70,8 +75,8 @@ class Fitted(Protocol):
     @property
     def model(self) -> Any: ...
 
-    def predict(self, rows: DataFrame) -> tuple[Probabilities, Probabilities]:
-        """(labels, probabilities), both of shape (rows,)."""
+    def predict(self, rows: DataFrame) -> tuple[Labels, Scores]:
+        """(labels of shape (rows,), scores of shape (rows, outputs))."""
         ...
 
 
@@ -79,39 +84,54 @@ class Fitted(Protocol):
 class SparkModel:
     """A Spark ML pipeline."""
 
+    task: Task
     columns: Columns
     model: PipelineModel
 
-    def predict(self, rows: DataFrame) -> tuple[Probabilities, Probabilities]:
+    def predict(self, rows: DataFrame) -> tuple[Labels, Scores]:
         scored = self.model.transform(rows).select(LABEL, vector_to_array(F.col("probability"))[1].alias("p")).toPandas()
-        return scored[LABEL].to_numpy(float), scored["p"].to_numpy(float)
+        return scored[LABEL].to_numpy(float), scored[["p"]].to_numpy(float)
 
 
 @dataclass(frozen=True)
 class SklearnModel:
     """A scikit-learn pipeline."""
 
+    task: Task
     columns: Columns
     model: Any
 
-    def predict(self, rows: DataFrame) -> tuple[Probabilities, Probabilities]:
+    def predict(self, rows: DataFrame) -> tuple[Labels, Scores]:
         frame = rows.select(*self.columns.all, LABEL).toPandas()
-        return frame[LABEL].to_numpy(float), self.model.predict_proba(frame[self.columns.all])[:, 1]
+        return frame[LABEL].to_numpy(float), self.model.predict_proba(frame[self.columns.all])[:, 1:]
 
 
-def fit(algorithm: str, rows: DataFrame, columns: Columns, parameters: Parameters, seed: int, *, beside: int = 1) -> Fitted:
-    """Fit one model of the family ``algorithm`` on all of ``rows``, whose labels are of both classes.
+def fit(
+    algorithm: str,
+    rows: DataFrame,
+    columns: Columns,
+    parameters: Parameters,
+    seed: int,
+    task: Task,
+    *,
+    balance: bool = False,
+    beside: int = 1,
+) -> Fitted:
+    """Fit one model of the family ``algorithm`` on all of ``rows``.
 
+    ``balance``: weigh the rows so that each class counts the same.
     ``beside``: how many models are fitted at the same time; LightGBM takes its share of the cores. It changes no model.
 
     Raises:
         UpdraftError: the family refuses a parameter's value, or the rows.
     """
+    if balance:
+        raise UpdraftError("model.balance: not yet")
     if algorithm == "lightgbm":
         cores = max(1, (os.cpu_count() or 1) // beside)
-        return _lightgbm(rows, columns, {"n_jobs": cores, **parameters}, seed)
+        return _lightgbm(rows, columns, {"n_jobs": cores, **parameters}, seed, task)
     try:
-        return SparkModel(columns, _spark_pipeline(algorithm, rows, columns, parameters, seed))
+        return SparkModel(task, columns, _spark_pipeline(algorithm, rows, columns, parameters, seed))
     except (TypeError, IllegalArgumentException) as error:
         reason = str(error).splitlines()[0]
         raise UpdraftError(f"model.algorithms.{algorithm}: {reason}. See the parameter in Spark's documentation.") from None
@@ -125,7 +145,7 @@ def fit(algorithm: str, rows: DataFrame, columns: Columns, parameters: Parameter
         ) from None
 
 
-def check_parameters(algorithm: str, names: Collection[str]) -> None:
+def check_parameters(algorithm: str, names: Collection[str], task: Task) -> None:
     """Refuse names that are not parameters of the family, or that are not for a use case to set.
 
     Raises:
@@ -191,7 +211,7 @@ def _in_fixed_order(rows: DataFrame) -> DataFrame:
     return rows.repartition(PARTITIONS, ROW_ID).sortWithinPartitions(ROW_ID)
 
 
-def _lightgbm(rows: DataFrame, columns: Columns, parameters: Parameters, seed: int) -> Fitted:
+def _lightgbm(rows: DataFrame, columns: Columns, parameters: Parameters, seed: int, task: Task) -> Fitted:
     """LightGBM on one node, behind an ordinal encoding (the unseen: -1). Same seed, same trees."""
     from lightgbm import LGBMClassifier
     from lightgbm.basic import LightGBMError
@@ -217,7 +237,7 @@ def _lightgbm(rows: DataFrame, columns: Columns, parameters: Parameters, seed: i
         pipeline.fit(training[columns.all], training[LABEL].astype(int))
     except LightGBMError as error:
         raise UpdraftError(f"model.algorithms.lightgbm: {error} See the parameter in LightGBM's documentation.") from None
-    return SklearnModel(columns, pipeline)
+    return SklearnModel(task, columns, pipeline)
 
 
 def example(rows: DataFrame, columns: Columns, number: int = 5) -> pd.DataFrame:

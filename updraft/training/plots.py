@@ -167,12 +167,12 @@ def permutation_importance(model: onnx.ModelProto, rows: pd.DataFrame, columns: 
     if len(np.unique(labels)) < 2:
         return None
     random = np.random.default_rng(seed)
-    auc = float(roc_auc_score(labels, score_onnx(model, rows)))
+    auc = float(roc_auc_score(labels, score_onnx(model, rows)[:, 0]))
     stacked = pd.concat([rows[columns.all]] * REPEATS, ignore_index=True)
     found: list[dict[str, Any]] = []
     for name in columns.all:
         shuffled = np.concatenate([random.permutation(rows[name].to_numpy()) for _ in range(REPEATS)])
-        scores = score_onnx(model, stacked.assign(**{name: shuffled})).reshape(REPEATS, -1)
+        scores = score_onnx(model, stacked.assign(**{name: shuffled}))[:, 0].reshape(REPEATS, -1)
         drops = [auc - float(roc_auc_score(labels, one)) for one in scores]
         found.append({"feature": name, "auc_drop": float(np.mean(drops)), "deviation": float(np.std(drops))})
     found.sort(key=lambda one: -one["auc_drop"])

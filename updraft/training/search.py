@@ -17,6 +17,7 @@ from pyspark.util import inheritable_thread_target
 
 from updraft.core.errors import UpdraftError
 from updraft.core.interval import on_days
+from updraft.core.kinds import Task
 from updraft.core.schema import EVENT_DATE, LABEL
 from updraft.core.sections import Algorithm, Bounds, Choices, Model, Search
 from updraft.training.families import Columns, Parameters, check_parameters, fit
@@ -74,7 +75,7 @@ def search(frame: DataFrame, columns: Columns, windows: Windows, model: Model, o
         UpdraftError: an algorithm does not know a parameter.
     """
     for name, algorithm in model.algorithms.items():
-        check_parameters(name, {*algorithm.fixed, *algorithm.search})
+        check_parameters(name, {*algorithm.fixed, *algorithm.search}, Task("binary"))
     folds = [_fold(frame, windows, block) for block in windows.folds]
     studies = {name: _study(algorithm, model) for name, algorithm in model.algorithms.items()}
     plan, started, trials = _plan(model), time.monotonic(), list[Trial]()
@@ -188,8 +189,9 @@ def _run(
     for step, (train, validation) in enumerate(folds):
         if scored and asked.should_prune():
             break
-        fitted = fit(algorithm, train, columns, parameters, model.search.seed, beside=model.search.parallelism)
-        scored.append(fitted.predict(validation))
+        fitted = fit(algorithm, train, columns, parameters, model.search.seed, Task("binary"), beside=model.search.parallelism)
+        labels, scores = fitted.predict(validation)
+        scored.append((labels, scores[:, 0]))
         asked.report(round(binary_metrics(*scored[-1], 0.5)[model.metric], 4), step)
     threshold = best_threshold(np.concatenate([s[0] for s in scored]), np.concatenate([s[1] for s in scored]))
     metrics = [binary_metrics(labels, probabilities, threshold) for labels, probabilities in scored]
