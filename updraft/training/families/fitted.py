@@ -1,0 +1,80 @@
+"""What every family speaks of: the feature columns, what a fitted model is, and the rows as a family gets them."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+
+from updraft.core.kinds import Task
+from updraft.core.schema import LABEL, ROW_ID
+
+Labels = npt.NDArray[np.float64]  # Of shape (rows,).
+Scores = npt.NDArray[np.float64]  # Of shape (rows, outputs), in the order of Task.outputs.
+Parameters = dict[str, Any]  # By name, as the algorithm knows them.
+# What ONNX Runtime takes an absent text for. So in training, too, these texts mean that there is none.
+ABSENT_TEXTS = ("None", "nan")
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The feature columns by kind, in the frame's order."""
+
+    numbers: list[str]
+    categories: list[str]
+
+    @property
+    def all(self) -> list[str]:
+        return self.categories + self.numbers
+
+    @property
+    def plain_numbers(self) -> list[str]:
+        """What the numbers are called inside a pipeline, because Spark ML takes a dot for a path and a space for an end."""
+        return [f"number_{n}" for n in range(len(self.numbers))]
+
+    @property
+    def plain_categories(self) -> list[str]:
+        return [f"category_{n}" for n in range(len(self.categories))]
+
+    @classmethod
+    def of(cls, frame: DataFrame, names: list[str]) -> "Columns":
+        categories = [name for name in names if isinstance(frame.schema[name].dataType, T.StringType)]
+        return cls([name for name in names if name not in categories], categories)
+
+
+class Fitted(Protocol):
+    """A fitted model. ``predict`` gives what ``task.outputs`` names for each row of a frame, in its order."""
+
+    @property
+    def task(self) -> Task: ...
+
+    @property
+    def columns(self) -> Columns: ...
+
+    @property
+    def model(self) -> Any: ...
+
+    def predict(self, rows: DataFrame) -> tuple[Labels, Scores]:
+        """(labels of shape (rows,), scores of shape (rows, outputs))."""
+        ...
+
+
+def column(name: str) -> Column:
+    """The column of exactly this name, whatever is in it."""
+    return F.col(f"`{name.replace('`', '``')}`")
+
+
+def given(rows: DataFrame, columns: Columns) -> DataFrame:
+    """The features under plain names, with label and row id. NaN and the infinite are null, as every family takes them."""
+    infinite = F.lit(float("inf"))  # NaN is larger still, for Spark.
+    numbers = [(column(name).cast("double"), plain) for name, plain in zip(columns.numbers, columns.plain_numbers, strict=True)]
+    texts = zip(columns.categories, columns.plain_categories, strict=True)
+    return rows.select(
+        *[F.when(~column(name).isin(*ABSENT_TEXTS), column(name)).alias(plain) for name, plain in texts],
+        *[F.when(F.abs(number) < infinite, number).alias(plain) for number, plain in numbers],
+        F.col(LABEL).cast("double").alias(LABEL),
+        ROW_ID,
+    )
