@@ -1,50 +1,64 @@
-"""Every family, fitted on real flights, predicts the same natively and as ONNX."""
+"""Every family predicts the same natively and as ONNX, also in a process that knows nothing of it and loads no pickles."""
 
+import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import mlflow.onnx
 import numpy as np
+import pandas as pd
 import pytest
-from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
+from mlflow.models import infer_signature
+from pyspark.sql import SparkSession
 
+from tests.conftest import run
+from tests.training.families import CASES, ROWS, Learnt, frame_of, rows_of
 from updraft.core.errors import UpdraftError
 from updraft.core.kinds import Task
-from updraft.core.schema import LABEL, feature_names
-from updraft.training.export import check_parity, score_onnx, to_onnx
-from updraft.training.families import Columns, check_parameters, fit
-from updraft.training.windows import Windows
+from updraft.training.export import PARITY, check_parity, score_onnx, to_onnx
+from updraft.training.families import Columns, fit
 
-FAMILIES: dict[str, dict[str, Any]] = {
-    "logistic_regression": {"maxIter": 30},
-    "random_forest": {"numTrees": 8, "maxDepth": 8},
-    "gradient_boosted_trees": {"maxIter": 4, "maxDepth": 4},
-    "lightgbm": {"n_estimators": 100},
-}
-
-
-@pytest.fixture(scope="module")
-def labelled(frame: DataFrame) -> DataFrame:
-    return frame.where(frame[LABEL].isNotNull()).cache()
+ELSEWHERE = """
+import sys
+from pathlib import Path
+import mlflow, pandas as pd
+for folder in sorted(Path(sys.argv[1]).iterdir()):
+    rows = pd.read_parquet(folder / "rows.parquet")
+    answers = mlflow.pyfunc.load_model(str(folder / "model")).predict(rows)
+    pd.DataFrame(answers).to_parquet(folder / "answers.parquet")
+assert not {"pyspark", "lightgbm", "sklearn", "updraft"} & set(sys.modules)
+"""
 
 
-@pytest.mark.parametrize("algorithm", FAMILIES)
-def test_the_exported_model_predicts_what_the_native_one_does(labelled: DataFrame, cut: Windows, algorithm: str) -> None:
-    """Also for absent numbers and for categories that were never seen."""
-    train = labelled.where(labelled.event_date < cut.holdout[0])
-    columns = Columns.of(train, feature_names(train.columns))
-    fitted = fit(algorithm, train, columns, FAMILIES[algorithm], 1, Task("binary"))
-    usual = labelled.where(labelled.event_date >= cut.holdout[0]).cache()
-    odd = usual.withColumn("carrier", F.lit("??")).withColumn("dest", F.expr("IF(distance > 900, dest, '??')"))
-    odd = odd.withColumn("plane_age", F.lit(None).cast("double")).withColumn("temp", F.lit(None).cast("double")).cache()
-    exported = to_onnx(fitted)
-    for given in (usual, odd):
-        _, native = fitted.predict(given)
-        assert np.ptp(native) > 0.05
-        assert check_parity(exported, given.toPandas(), native) < 1e-5
+@pytest.mark.parametrize("case", CASES)
+def test_the_exported_model_predicts_what_the_native_one_does(learnt: Callable[[str], Learnt], case: str) -> None:
+    """Also for absent and infinite numbers, and for texts that are absent or were never seen."""
+    found = learnt(case)
+    assert len(found.native) >= ROWS
+    assert np.ptp(found.native) > 0.05
+    assert check_parity(found.model, found.rows, found.native) < 1e-6 < PARITY
     with pytest.raises(UpdraftError, match="differs from the native one"):
-        check_parity(exported, odd.toPandas(), 1 - native)
-    assert score_onnx(exported, odd.toPandas()).shape == native.shape
-    assert len(native) > 5000
+        check_parity(found.model, found.rows, found.native + 0.01)
+
+
+def test_another_process_loads_every_model_without_pickles_and_answers_the_same(
+    learnt: Callable[[str], Learnt], tmp_path: Path
+) -> None:
+    for case in CASES:
+        found, folder = learnt(case), tmp_path / case
+        rows = found.rows[found.fitted.columns.all]
+        answers = pd.DataFrame(found.exported, columns=found.fitted.task.outputs)
+        signature = infer_signature(rows, answers)
+        mlflow.onnx.save_model(found.model, folder / "model", signature=signature, pip_requirements=["onnxruntime"])
+        rows.to_parquet(folder / "rows.parquet")
+    assert not [path for path in tmp_path.rglob("*") if path.suffix in (".pkl", ".pickle", ".joblib")]
+    ended = run(sys.executable, "-c", ELSEWHERE, str(tmp_path), MLFLOW_ALLOW_PICKLE_DESERIALIZATION="false")
+    assert ended.returncode == 0, ended.stderr
+    for case in CASES:
+        answers = pd.read_parquet(tmp_path / case / "answers.parquet")
+        assert list(answers.columns) == learnt(case).fitted.task.outputs
+        assert np.array_equal(answers.to_numpy(float), learnt(case).exported), case
 
 
 @pytest.mark.parametrize(
@@ -56,52 +70,57 @@ def test_the_exported_model_predicts_what_the_native_one_does(labelled: DataFram
     ],
 )
 def test_trees_hold_thresholds_that_float32_cannot_tell_apart(
-    spark: SparkSession, algorithm: str, parameters: dict[str, Any]
+    spark: SparkSession, exporting: None, algorithm: str, parameters: dict[str, Any]
 ) -> None:
     base = 16_777_216.0  # 2 ** 24: above it, float32 knows even numbers only.
     rows = [(n, base + n % 8, "ab"[n % 2], float(n % 8 in (1, 4, 6))) for n in range(400)]
-    frame = spark.createDataFrame(rows, "row_id long, fine double, kind string, label double").cache()
+    frame = spark.createDataFrame(rows, "row_id long, fine double, kind string, label double").coalesce(1).cache()
     fitted = fit(algorithm, frame, Columns(["fine"], ["kind"]), parameters, 1, Task("binary"))
     labels, native = fitted.predict(frame)
     assert np.ptp(native[labels == 1]) < 0.5 < native[labels == 1].min()
-    assert check_parity(to_onnx(fitted), frame.toPandas(), native) < 1e-5
+    assert check_parity(to_onnx(fitted), frame.toPandas(), native) <= PARITY
 
 
 @pytest.mark.parametrize(
-    ("algorithm", "name", "says"),
+    "parameters",
     [
-        ("logistic_regression", "regparam", "Did you mean 'regParam'?"),
-        ("random_forest", "numtrees", "Did you mean 'numTrees'?"),
-        ("gradient_boosted_trees", "max_depth", "Did you mean 'maxDepth'?"),
-        ("lightgbm", "num_leafs", "Did you mean 'num_leaves'?"),
-        ("lightgbm", "random_state", "found ['random_state']"),
-        ("random_forest", "seed", "found ['seed']"),
-        ("random_forest", "labelCol", "found ['labelCol']"),
+        {},
+        {"family": "poisson"},
+        {"family": "poisson", "link": "sqrt"},
+        {"family": "gaussian", "link": "inverse"},
+        {"family": "tweedie", "variancePower": 1.5, "linkPower": 0.0},
+        {"family": "tweedie", "variancePower": 1.5},
+        {"family": "binomial"},
+        {"family": "binomial", "link": "probit"},
+        {"family": "binomial", "link": "cloglog"},
     ],
+    ids=str,
 )
-def test_a_parameter_that_is_not_the_familys_is_named(spark: SparkSession, algorithm: str, name: str, says: str) -> None:
-    check_parameters(algorithm, FAMILIES[algorithm], Task("binary"))
-    with pytest.raises(UpdraftError) as refused:
-        check_parameters(algorithm, [*FAMILIES[algorithm], name], Task("binary"))
-    assert says in str(refused.value)
-    assert f"model.algorithms.{algorithm}" in str(refused.value)
+def test_every_link_is_exported(spark: SparkSession, parameters: dict[str, Any]) -> None:
+    rows = rows_of("regression", 1)
+    rows = rows.assign(label=rows.label > 2) if parameters.get("family") == "binomial" else rows
+    frame = frame_of(spark, rows)
+    columns = Columns(["a.b c"], ["kind.of"])
+    few = {"maxIter": 5, **parameters}
+    fitted = fit("generalized_linear_regression", frame, columns, few, 1, Task("regression"))
+    _, native = fitted.predict(frame)
+    assert np.ptp(native) > 0.1
+    assert check_parity(to_onnx(fitted), rows, native) <= PARITY
 
 
-@pytest.mark.parametrize(
-    ("algorithm", "wrong"),
-    [("random_forest", {"maxDepth": "deep"}), ("gradient_boosted_trees", {"maxBins": 2}), ("lightgbm", {"num_leaves": 0})],
-)
-def test_a_value_that_the_family_refuses_is_told(spark: SparkSession, algorithm: str, wrong: dict[str, Any]) -> None:
-    rows = [(n, float(n), "abc"[n % 3], n % 2.0) for n in range(60)]
-    frame = spark.createDataFrame(rows, "row_id long, x double, k string, label double")
-    with pytest.raises(UpdraftError, match=f"model.algorithms.{algorithm}.*{next(iter(wrong))}"):
-        fit(algorithm, frame, Columns(["x"], ["k"]), wrong, 1, Task("binary"))
+@pytest.mark.parametrize("kind", ["multinomial", "complement", "bernoulli"])
+def test_every_naive_bayes_is_exported(spark: SparkSession, kind: str) -> None:
+    rows = rows_of("binary", 1)
+    frame = frame_of(spark, rows)
+    fitted = fit("naive_bayes", frame, Columns(["a.b c"], ["kind.of"]), {"modelType": kind}, 1, Task("binary"))
+    assert check_parity(to_onnx(fitted), rows, fitted.predict(frame)[1]) <= PARITY
 
 
-def test_a_feature_without_any_value_is_named(spark: SparkSession) -> None:
-    rows = [(n, None, "abc"[n % 3], n % 2.0) for n in range(60)]
-    frame = spark.createDataFrame(rows, "row_id long, empty double, k string, label double")
-    with pytest.raises(UpdraftError, match="All the values in empty are"):
-        fit("random_forest", frame, Columns(["empty"], ["k"]), {}, 1, Task("binary"))
-    _, native = fit("lightgbm", frame, Columns(["empty"], ["k"]), {}, 1, Task("binary")).predict(frame)
-    assert np.isfinite(native).all()
+def test_a_single_feature_goes_through_mlflow_too(spark: SparkSession, tmp_path: Path) -> None:
+    """MLflow feeds it as a matrix, not as a column."""
+    rows = rows_of("regression", 1)
+    fitted = fit("linear_regression", frame_of(spark, rows), Columns(["a.b c"], []), {}, 1, Task("regression"))
+    model = to_onnx(fitted)
+    mlflow.onnx.save_model(model, tmp_path / "model", pip_requirements=["onnxruntime"])
+    answers = mlflow.pyfunc.load_model(str(tmp_path / "model")).predict(rows[["a.b c"]])
+    assert np.array_equal(answers.to_numpy(), score_onnx(model, rows))

@@ -1,6 +1,9 @@
 """Recommendation by alternating least squares: what a user would think of an item, from the factors of both."""
 
+import atexit
+import uuid
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 import numpy.typing as npt
@@ -9,18 +12,23 @@ from py4j.protocol import Py4JJavaError
 from pyspark.errors import IllegalArgumentException
 from pyspark.ml import PipelineModel
 from pyspark.ml.feature import StringIndexer
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from updraft.core.errors import UpdraftError
 from updraft.core.kinds import Task
 from updraft.core.schema import LABEL
+from updraft.core.settings import settings
 from updraft.training.families.fitted import Columns, Labels, Parameters, Scores, given
 from updraft.training.families.parameters import SPARK
 from updraft.training.families.spark import in_fixed_order, refusal
 
 MAX_BYTES = 1_000_000_000  # Of the factors: an ONNX file holds 2 GB at most.
 USER, ITEM = "user", "item"
+# Iterations after which ALS forgets what its factors come from. With Spark's 10 their lineage overflows Java's stack, which
+# ends the whole process.
+CHECKPOINT_INTERVAL = 3
+_CHECKPOINTS = Lock()  # Trials run in threads.
 Floats = npt.NDArray[np.float64]
 
 
@@ -73,9 +81,9 @@ def fit_als(algorithm: str, rows: DataFrame, columns: Columns, parameters: Param
     frame = in_fixed_order(known).persist()
     try:
         indexer = StringIndexer(inputCols=[plain[USER], plain[ITEM]], outputCols=[USER, ITEM], handleInvalid="keep").fit(frame)
-        als = SPARK[task.kind][algorithm](
-            userCol=USER, itemCol=ITEM, ratingCol=LABEL, coldStartStrategy="nan", seed=seed, **parameters
-        )
+        _checkpoints(rows.sparkSession)
+        ours = {"userCol": USER, "itemCol": ITEM, "ratingCol": LABEL, "coldStartStrategy": "nan", "seed": seed}
+        als = SPARK[task.kind][algorithm](**ours, **{"checkpointInterval": CHECKPOINT_INTERVAL, **parameters})
         users, items = map(len, indexer.labelsArray)
         if (size := (users + items) * als.getRank() * 4) > MAX_BYTES:
             raise UpdraftError(
@@ -89,6 +97,15 @@ def fit_als(algorithm: str, rows: DataFrame, columns: Columns, parameters: Param
         raise refusal(algorithm, error) from None
     finally:
         frame.unpersist()
+
+
+def _checkpoints(spark: SparkSession) -> None:
+    """Give Spark a place for checkpoints until this process ends, where its workers see it; without one it makes none."""
+    with _CHECKPOINTS:
+        if spark.sparkContext.getCheckpointDir() is None:
+            folder = settings().path("scratch", uuid.uuid4().hex)
+            spark.sparkContext.setCheckpointDir(str(folder))
+            atexit.register(folder.fs.rm, folder.path, recursive=True)
 
 
 def _fallback(indexed: DataFrame, users: int, items: int, *, implicit: bool) -> Fallback:
