@@ -17,7 +17,7 @@ def job(arguments: Arguments) -> GateReport:
     except (UpdraftError, ValueError) as error:
         print(f"no evidence: {error}")
         evidence = {}
-    verdict = decide(evidence, use_case.gate, trained.version)
+    verdict = decide(evidence, use_case.gate, trained.version, kind=use_case.kind, snapshot=use_case.unit is None)
     report = GateReport(
         use_case=use_case.name,
         promote=verdict.promote,

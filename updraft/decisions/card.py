@@ -52,8 +52,10 @@ def _figures(document: dict[str, Any]) -> str:
     for name in evidence.challenger.metrics:
         lines.append([name, *(f"{model.metrics[name]:.4f}" if name in model.metrics else "" for model in models)])
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    share = f"{holdout.positives / holdout.rows:.1%}" if holdout.rows else "none"
-    rows = f"`{holdout.table}` v{holdout.version}, {holdout.first}..{holdout.last}: {holdout.rows:,} rows, {share} positive"
+    where = f"split {holdout.split}" if holdout.split else f"{holdout.first}..{holdout.last}"
+    rows = f"`{holdout.table}` v{holdout.version}, {where}: {holdout.rows:,} rows"
+    if holdout.positives is not None and holdout.rows:
+        rows += f", {holdout.positives / holdout.rows:.1%} positive"
     if gain is None:
         return f"\n\n### On the holdout\n\n{rows}\n\n{table}"
     interval = f"{gain.confidence:.0%} interval {gain.lower:+.4f} to {gain.upper:+.4f}"

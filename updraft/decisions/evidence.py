@@ -12,28 +12,43 @@ class Strict(BaseModel):
 
 
 class Holdout(Strict):
-    """The rows on which both were scored: a version of the features table, and days of it."""
+    """The rows on which both were scored: a version of the features table, and days of it or, of a snapshot, its ``split``.
+
+    ``keys``: different rows among them. ``labels``: different labels, none where there are no labels; ``positives``: of
+    binary ones, the rows of the positive class.
+    """
 
     table: str
     version: int
-    first: date
-    last: date
+    split: str | None
+    first: date | None
+    last: date | None
     rows: int
-    positives: int
+    keys: int
+    labels: int | None
+    positives: int | None
 
 
 class Candidate(Strict):
-    """A model as it did on the holdout, and the last day of the rows that it was trained or tuned on."""
+    """A model as it did on the holdout, and what shows that it has not seen it.
+
+    ``trained_until``: the last day of the rows that it was trained or tuned on. Of a snapshot, which has no days,
+    ``overlap``: how many of the holdout's keys were among these rows, in the version of the table that it was trained on.
+    """
 
     version: int
     algorithm: str
-    trained_until: date
+    trained_until: date | None
+    overlap: int | None
     description: str
     metrics: dict[str, float]
 
 
 class Gain(Strict):
-    """The challenger's metric less the champion's on the same rows, with its bootstrap interval."""
+    """By how much the challenger is better in a metric, on the same rows, with its bootstrap interval.
+
+    Positive is better: where less of a metric is better, the gain is the champion's less the challenger's.
+    """
 
     metric: str
     value: float
