@@ -15,6 +15,7 @@ def job(arguments: Arguments) -> DriftReport:
     from updraft.monitoring.drift import compare
     from updraft.monitoring.page import SAMPLE_ROWS, write_page
     from updraft.training import records
+    from updraft.training.windows import TRAIN_SPLIT
 
     client = records.connect(use_case)
     champion = records.champion(client, use_case)
@@ -27,10 +28,11 @@ def job(arguments: Arguments) -> DriftReport:
         return DriftReport(use_case=use_case.name, outcome="no data", champion=champion.version)
     days = Interval(newest[0], newest[-1])
     now = features.where(days.predicate()).cache()
-    columns = compare(now, then, use_case.drift)
+    learnt = features.where(champion.days.predicate() if use_case.unit else TRAIN_SPLIT)
+    columns = compare(now, then, use_case.drift, learnt)
 
-    learnt = features.where(Interval(champion.trained_from, champion.trained_until).predicate())
-    samples = [frame.orderBy(F.xxhash64("row_id")).limit(SAMPLE_ROWS).select(*then).toPandas() for frame in (learnt, now)]
+    shown = [name for name, how in then.items() if "names" not in how]  # A page on thousands of names tells nothing.
+    samples = [frame.orderBy(F.xxhash64("row_id")).limit(SAMPLE_ROWS).select(*shown).toPandas() for frame in (learnt, now)]
     page = str(UPath(arguments.report).with_suffix(".html"))
     write_page(*samples, use_case.drift, report_path(page))
     return DriftReport(

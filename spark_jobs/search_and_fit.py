@@ -1,6 +1,5 @@
 """Tries the use case's algorithms, fits the best one and registers it as challenger."""
 
-from updraft.core.interval import on_days
 from updraft.core.job import Arguments, run_job
 from updraft.core.reports import SearchAndFitReport
 
@@ -10,19 +9,26 @@ def job(arguments: Arguments) -> SearchAndFitReport:
     from updraft.core.schema import EVENT_DATE, LABEL, feature_names
     from updraft.data import tables
     from updraft.data.session import session
-    from updraft.monitoring.drift import reference
+    from updraft.monitoring.drift import reference, unseen
     from updraft.training.challenger import make_challenger
-    from updraft.training.windows import windows
+    from updraft.training.ranking import ITEM, USER
+    from updraft.training.windows import cut, usable
 
     spark = session(use_case)
     version = tables.version(use_case.name, "features")
     frame = tables.read(spark, use_case.name, "features", version=version)
     if arguments.until:
         frame = frame.where(frame[EVENT_DATE] <= arguments.until)
-    cut = windows(tables.partitions(frame.where(frame[LABEL].isNotNull())), use_case.model)
-    drift_reference = reference(frame.where(on_days(cut.train)), feature_names(frame.columns))
+    windows = cut(frame, use_case.task, use_case.model, snapshot=use_case.unit is None)
+    train = frame.where(windows.train_rows)
+    if use_case.kind == "recommendation":
+        rows = windows.prepare(usable(train, use_case.task))
+        newest = windows.blocks[-1]
+        drift_reference = reference(train, [LABEL]) | unseen(rows.where(newest.judged), rows.where(newest.learns), [USER, ITEM])
+    else:
+        drift_reference = reference(train, feature_names(frame.columns))
     artifacts = {"drift_reference.json": drift_reference}
-    return make_challenger(use_case, frame, version, cut, arguments.report, artifacts)
+    return make_challenger(use_case, frame, version, windows, arguments.report, artifacts)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn.metrics as reference
 from pyspark.ml.evaluation import ClusteringEvaluator
@@ -14,7 +15,8 @@ from pyspark.sql import SparkSession
 from updraft.core.errors import UpdraftError
 from updraft.core.kinds import TRAITS, Task
 from updraft.core.sections import Costs
-from updraft.training.metrics import Answers, Auc, best_threshold, metrics, silhouettes, statistics
+from updraft.training.clusters import silhouettes, space
+from updraft.training.metrics import Answers, Auc, best_threshold, metrics, statistics
 from updraft.training.ranking import Ranking
 
 RNG = np.random.default_rng(7)
@@ -98,19 +100,32 @@ def test_errors_are_scikit_learns(weights: Any) -> None:
 
 
 def test_the_silhouette_is_sparks(spark: SparkSession) -> None:
-    space = np.vstack([RNG.normal(c, s, (n, 3)) for c, s, n in ((0, 1, 80), (4, 0.5, 50), (-3, 2, 30), (20, 1, 1))])
+    points = np.vstack([RNG.normal(c, s, (n, 3)) for c, s, n in ((0, 1, 80), (4, 0.5, 50), (-3, 2, 30), (20, 1, 1))])
     clusters = np.repeat([0.0, 2.0, 5.0, 7.0], [80, 50, 30, 1])
     clusters[:5] = 5
-    rows = [(Vectors.dense(point), float(cluster)) for point, cluster in zip(space, clusters, strict=True)]
+    rows = [(Vectors.dense(point), float(cluster)) for point, cluster in zip(points, clusters, strict=True)]
     frame = spark.createDataFrame(rows, ["features", "prediction"])
-    answers = Answers(np.full(161, np.nan), clusters.reshape(-1, 1), space=space)
-    assert metrics(Task("clustering"), answers) == {"silhouette": pytest.approx(ClusteringEvaluator().evaluate(frame))}
+    answers = Answers(np.full(161, np.nan), clusters.reshape(-1, 1), space=points)
+    found = metrics(Task("clustering"), answers)
+    assert found.pop("silhouette") == pytest.approx(ClusteringEvaluator().evaluate(frame))
+    assert found == pytest.approx({"share_0": 75 / 161, "share_2": 50 / 161, "share_5": 35 / 161, "share_7": 1 / 161})
 
 
 def test_one_cluster_is_the_worst_answer_and_points_that_coincide_are_none() -> None:
-    space = RNG.normal(0, 1, (50, 2))
-    assert silhouettes(space, np.zeros(50)).tolist() == [-1] * 50
+    assert silhouettes(RNG.normal(0, 1, (50, 2)), np.zeros(50)).tolist() == [-1] * 50
     assert silhouettes(np.ones((4, 2)), np.array([0.0, 0, 1, 1])).tolist() == [0] * 4
+
+
+def test_the_space_is_scaled_by_the_rows_themselves_and_bears_what_is_absent_or_constant() -> None:
+    rows = pd.DataFrame({"x": [1.0, 3.0, np.nan, 100.0], "none": np.nan, "same": 7.0, "kind": ["a", "b", "a", "c"]})
+    points = space(rows, ["x", "none", "same"], ["kind"])
+    assert points.shape == (4, 6)
+    assert np.isfinite(points).all()
+    assert points[:, 0].mean() == pytest.approx(0)
+    assert points[:, 0].std() == pytest.approx(1)
+    assert points[1, 0] == points[2, 0], "an absent number is the median of those that are there"
+    assert (points[:, 1:3] == 0).all()
+    assert points[:, 3:].tolist() == [[1, 0, 0], [0, 1, 0], [1, 0, 0], [0, 0, 1]]
 
 
 def test_rankings_are_means_over_users_and_coverage_counts_what_is_shown() -> None:

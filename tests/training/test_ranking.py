@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 import pandas as pd
+import pytest
+from pyspark.sql import SparkSession
 
 from updraft.training.ranking import TOP, Truth, best, rank
 
@@ -23,36 +25,44 @@ def by_number(rows: pd.DataFrame) -> np.ndarray:
     return np.where(numbers == 14, np.nan, numbers).reshape(-1, 1)
 
 
-def test_only_new_known_items_that_were_liked_are_relevant() -> None:
-    truth = Truth.of(BEFORE, HOLDOUT, least=4.0)
+@pytest.fixture(scope="module")
+def truth(spark: SparkSession) -> Truth:
+    return Truth.of(spark.createDataFrame(BEFORE), spark.createDataFrame(HOLDOUT), least=4.0)
+
+
+def test_only_new_known_items_that_were_liked_are_relevant(spark: SparkSession, truth: Truth) -> None:
     assert set(truth.items) == {f"i{n}" for n in range(15)}
     assert {user: truth.relevant[user] for user in truth.users} == {"ann": {"i3"}, "dan": {"i5", "i6"}}, "bob had i2 before"
-    assert truth.had["ann"] == {"i0", "i1"}
-    assert Truth.of(BEFORE, HOLDOUT, least=-math.inf).relevant["ann"] == {"i3", "i4"}
+    assert truth.had == {"ann": {"i0", "i1"}}
+    implicit = Truth.of(spark.createDataFrame(BEFORE), spark.createDataFrame(HOLDOUT), least=-math.inf)
+    assert implicit.relevant["ann"] == {"i3", "i4"}
 
 
-def test_precision_and_ndcg_by_hand() -> None:
-    ranking = rank(by_number, Truth.of(BEFORE, HOLDOUT, least=4.0))
+def test_precision_and_ndcg_by_hand(truth: Truth) -> None:
+    ranking = rank(by_number, truth)
     assert ranking is not None
     found = dict(zip(ranking.users, zip(ranking.precision, ranking.ndcg, strict=True), strict=True))
     # i13 to i4 are shown: ann's i3 is not among them; dan's i6 has place 8, his i5 place 9.
     assert found["ann"] == (0, 0)
     ndcg = (1 / math.log2(9) + 1 / math.log2(10)) / (1 + 1 / math.log2(3))
-    assert found["dan"] == (0.2, ndcg)
-    items = Truth.of(BEFORE, HOLDOUT, least=4.0).items
-    assert [items[place] for place in ranking.shown[0]] == [f"i{n}" for n in range(13, 3, -1)], "i14 has no score"
+    assert found["dan"] == pytest.approx((0.2, ndcg))
+    assert [truth.items[place] for place in ranking.shown[0]] == [f"i{n}" for n in range(13, 3, -1)], "i14 has no score"
 
 
-def test_a_bounded_number_of_users_is_chosen_and_the_same_again() -> None:
-    holdout = pd.DataFrame({"user": [f"u{n}" for n in range(500)], "item": "i3", "label": 5.0})
-    one, two = (Truth.of(BEFORE, rows, 1.0, users=50) for rows in (holdout, holdout.sample(frac=1, random_state=1)))
+def test_a_bounded_number_of_users_is_chosen_and_the_same_again(spark: SparkSession) -> None:
+    holdout = pd.DataFrame({"user": [f"u{n}" for n in range(300)], "item": "i3", "label": 5.0})
+    before = spark.createDataFrame(BEFORE)
+    one, two = (
+        Truth.of(before, spark.createDataFrame(rows), 1.0, users=50)
+        for rows in (holdout, holdout.sample(frac=1, random_state=1))
+    )
     assert len(one.users) == 50
     assert one.users == two.users
-    assert one.users != sorted(one.users)[:50]
+    assert one.users != sorted(one.users)
 
 
-def test_without_anybody_to_please_there_is_no_ranking() -> None:
-    assert rank(by_number, Truth.of(BEFORE, HOLDOUT, least=99)) is None
+def test_without_anybody_to_please_there_is_no_ranking(truth: Truth) -> None:
+    assert rank(by_number, Truth([], truth.items, {}, {})) is None
 
 
 def test_the_best_leave_out_what_was_had_and_are_at_most_ten() -> None:

@@ -1,7 +1,8 @@
 """Drift at scale: each feature's distribution now against the training reference, computed in Spark in one pass a column set.
 
 Population stability index over the same bins: sum((now - then) * ln(now / then)). Numbers are binned at the reference's
-deciles, categories by their value; what is absent has a bin of its own. (Siddiqi, Credit Risk Scorecards, 2006.)
+deciles, categories by their value; what is absent has a bin of its own. Names of users and items, which are too many and
+change by nature, have two bins: known to the training rows, or new. (Siddiqi, Credit Risk Scorecards, 2006.)
 """
 
 import math
@@ -29,10 +30,28 @@ def reference(frame: DataFrame, columns: list[str]) -> Reference:
     bins: Reference = {name: {"edges": sorted(set(edges))} for name, edges in zip(numbers, quantiles, strict=True)}
     for name in columns:
         if name not in bins:
-            top = frame.groupBy(name).count().orderBy(F.desc("count"), name).limit(MAX_CATEGORIES).collect()
+            top = (
+                frame.where(F.col(name).isNotNull())
+                .groupBy(name)
+                .count()
+                .orderBy(F.desc("count"), name)
+                .limit(MAX_CATEGORIES)
+                .collect()
+            )
             bins[name] = {"categories": [row[name] for row in top]}
     measured = shares(frame, bins)
     return {name: {**bins[name], "shares": measured[name]} for name in columns}
+
+
+def unseen(frame: DataFrame, learnt: DataFrame, names: list[str]) -> Reference:
+    """Of each column of names, the share of rows of ``frame`` whose name is among the rows of ``learnt``, and of new ones."""
+    found: Reference = {}
+    for name in names:
+        known = learnt.select(F.col(name).alias("known")).distinct()
+        joined = frame.join(known, F.col(name) == F.col("known"), "left")
+        rows, new = joined.agg(F.count("*"), F.count_if(F.col("known").isNull())).collect()[0]
+        found[name] = {"names": True, "shares": {"known": 1 - new / rows, "new": new / rows} if rows else {}}
+    return found
 
 
 def shares(frame: DataFrame, bins: Reference) -> dict[str, dict[str, float]]:
@@ -46,9 +65,11 @@ def shares(frame: DataFrame, bins: Reference) -> dict[str, dict[str, float]]:
     return found
 
 
-def compare(frame: DataFrame, then: Reference, policy: Drift) -> list[ColumnDrift]:
-    """Each column of the reference against its rows in ``frame``, the most drifted first."""
-    now = shares(frame, then)
+def compare(frame: DataFrame, then: Reference, policy: Drift, learnt: DataFrame) -> list[ColumnDrift]:
+    """Each column of the reference against its rows in ``frame``, the most drifted first. ``learnt``: the training rows."""
+    names = [name for name, how in then.items() if how.get("names")]
+    now = shares(frame, {name: how for name, how in then.items() if name not in names})
+    now |= {name: how["shares"] for name, how in unseen(frame, learnt, names).items()}
     found = []
     for name, how in then.items():
         index = psi(how["shares"], now[name])

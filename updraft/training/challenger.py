@@ -13,17 +13,18 @@ from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT, MLFLOW_RUN_NOTE
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from updraft.core.interval import on_days
+from updraft.core.kinds import Task
 from updraft.core.reports import SearchAndFitReport
-from updraft.core.schema import LABEL, ROW_ID, feature_names
+from updraft.core.schema import ROW_ID, feature_names
 from updraft.core.use_case import UseCase
 from updraft.training import records
 from updraft.training.export import check_parity, score_onnx, to_onnx
 from updraft.training.families import Columns, Fitted, example, fit
-from updraft.training.plots import importance_figure, permutation_importance
+from updraft.training.plots.importance import importance_figure, permutation_importance
 from updraft.training.provenance import Used, code_tags, dag_run_tags, log_rows
+from updraft.training.ranking import relevance
 from updraft.training.search import Outcome, Trial, check_rows, search
-from updraft.training.windows import Windows
+from updraft.training.windows import TRAIN, Cut, usable
 
 # What a server of the model needs; given, so that MLflow does not spend seconds to infer it.
 REQUIREMENTS = ["mlflow", "onnx", "onnxruntime", "pandas"]
@@ -34,28 +35,30 @@ def make_challenger(
     use_case: UseCase,
     frame: DataFrame,
     features_version: int,
-    cut: Windows,
+    cut: Cut,
     report: str,
     artifacts: dict[str, dict[str, Any]],
 ) -> SearchAndFitReport:
-    """Search and fit on ``cut.train``, register the winner as ``challenger``. Done again, it finds what it has done.
+    """Search and fit on the training rows of ``cut``, register the winner as ``challenger``.
+
+    Done again, it finds what it has done.
 
     ``frame``: the features table as of ``features_version``. ``artifacts``: JSON documents to keep with the run.
     """
     client = records.connect(use_case)
-    key = records.identity(use_case, report, features_version)
-    if done := records.finished_run(client, use_case, key):
+    identity = records.identity(use_case, report, features_version)
+    if done := records.finished_run(client, use_case, identity):
         return SearchAndFitReport.model_validate(records.load_json(done, "report.json"))
 
-    rows = frame.where(frame[LABEL].isNotNull())
-    train = rows.where(on_days(cut.train)).cache()
-    columns = Columns.of(train, feature_names(train.columns))
-    check_rows(train, cut, use_case.model)
-    with mlflow.start_run(run_name=f"trained until {cut.train[-1]}") as run:
+    task, model = use_case.task, use_case.model
+    train = cut.prepare(usable(frame, task).where(cut.train_rows)).cache()
+    columns = Columns.of(frame, feature_names(frame.columns))
+    check_rows(train, cut, task, model)
+    with mlflow.start_run(run_name=f"trained on {cut.name}") as run:
         dag_run, code = dag_run_tags(report), code_tags()
         mlflow.set_tags(
             {
-                records.IDENTITY: key,
+                records.IDENTITY: identity,
                 "updraft.report": report,
                 "updraft.features_version": str(features_version),
                 "updraft.train": str(cut.train_interval),
@@ -64,26 +67,27 @@ def make_challenger(
                 **code,
             }
         )
-        outcome = search(train, columns, cut, use_case.model, partial(_record_trial, client, run))
+        outcome = search(train, columns, cut, task, model, partial(_record_trial, client, run, model.metric))
         best = outcome.best
-        mlflow.log_params({"algorithm": best.algorithm, **best.parameters, "threshold": best.threshold})
-        mlflow.log_metrics({f"validation_{name}": value for name, value in best.metrics.items()})
-        counted = train.agg(F.count(LABEL), F.sum(LABEL)).collect()[0]
-        used = Used(features_version, cut.train_interval, int(counted[0]), int(counted[1]))
-        log_rows(client, run.info.run_id, "training", use_case, used, train)
-        fitted = fit(best.algorithm, train, columns, best.parameters, use_case.model.search.seed, use_case.task)
+        decided = {} if best.threshold is None else {"threshold": best.threshold}
+        mlflow.log_params({"algorithm": best.algorithm, **best.parameters, **decided})
+        mlflow.log_metrics({f"validation_{records.key(name)}": value for name, value in best.metrics.items()})
+        used = Used.of(train, task, features_version, cut.train_interval, TRAIN)
+        log_rows(client, run.info.run_id, "training", use_case, used, frame)
+        fitted = fit(best.algorithm, train, columns, best.parameters, model.search.seed, task, balance=model.balance)
         description = _description(use_case, outcome, cut, used, {**dag_run, **code})
         mlflow.set_tag(MLFLOW_RUN_NOTE, description)
         tags = {
             "updraft.algorithm": best.algorithm,
-            "updraft.threshold": repr(best.threshold),
-            "updraft.trained_from": str(cut.train[0]),
-            "updraft.trained_until": str(cut.train[-1]),
+            **{f"updraft.{name}": repr(value) for name, value in decided.items()},
+            **({"updraft.relevance": repr(relevance(model, train))} if task.kind == "recommendation" else {}),
+            "updraft.trained_from": str(cut.train_interval.first),
+            "updraft.trained_until": str(cut.train_interval.last),
             "updraft.features_version": str(features_version),
             **dag_run,
             **({"updraft.search_cut": _progress(outcome)} if outcome.cut else {}),
         }
-        newest = train.where(on_days(cut.folds[-1]))
+        newest = train.where(cut.blocks[-1].judged)
         version = _register(client, run.info.run_id, use_case, fitted, newest, description, tags)
         for name, document in artifacts.items():
             mlflow.log_dict(document, name)
@@ -95,10 +99,10 @@ def make_challenger(
             run_id=run.info.run_id,
             experiment_id=run.info.experiment_id,
             features_version=features_version,
-            train_first=cut.train[0],
-            train_last=cut.train[-1],
-            holdout_first=cut.holdout[0],
-            holdout_last=cut.holdout[-1],
+            train_first=cut.train_interval.first,
+            train_last=cut.train_interval.last,
+            holdout_first=cut.holdout_interval.first,
+            holdout_last=cut.holdout_interval.last,
             metrics=best.metrics,
             trials=len(_children(client, run.info.experiment_id, run.info.run_id)),
             planned=outcome.planned,
@@ -109,7 +113,7 @@ def make_challenger(
     return result
 
 
-def _record_trial(client: MlflowClient, parent: Run, trial: Trial) -> None:
+def _record_trial(client: MlflowClient, parent: Run, metric: str, trial: Trial) -> None:
     """As a child run that has the trial's own times; of a pruned one only its folds, so that nobody takes it for whole."""
     state = "pruned" if trial.pruned else "complete"
     child = client.create_run(
@@ -120,16 +124,14 @@ def _record_trial(client: MlflowClient, parent: Run, trial: Trial) -> None:
     ).info.run_id
     ended = int(trial.ended * 1000)
     figures = {"seconds": trial.seconds, **({} if trial.pruned else trial.metrics)}
-    metrics = [Metric(name, value, ended, 0) for name, value in figures.items()]
+    metrics = [Metric(records.key(name), value, ended, 0) for name, value in figures.items()]
     for step, fold in enumerate(trial.folds):
-        metrics += [Metric(f"fold_{name}", value, ended, step) for name, value in fold.items()]
+        metrics += [Metric(f"fold_{records.key(name)}", value, ended, step) for name, value in fold.items()]
     parameters = {"algorithm": trial.algorithm, **trial.parameters}
     client.log_batch(child, metrics, [Param(name, str(value)) for name, value in parameters.items()])
     client.set_terminated(child, end_time=ended)
-    print(
-        f"trial {trial.number:2d}  {trial.algorithm:20s} auc {trial.metrics['auc']:.4f}  {trial.seconds:5.1f} s  {state:8s} "
-        f"{trial.parameters}"
-    )
+    found = f"{metric} {trial.metrics[metric]:.4f}"
+    print(f"trial {trial.number:2d}  {trial.algorithm:20s} {found}  {trial.seconds:5.1f} s  {state:8s} {trial.parameters}")
 
 
 def _register(
@@ -148,7 +150,7 @@ def _register(
     rows = sample.toPandas()
     _, native = fitted.predict(sample)
     mlflow.log_metric("export_difference", check_parity(exported, rows, native))
-    _log_importance(exported, rows, fitted.columns, use_case.model.search.seed)
+    _log_importance(exported, rows, fitted.columns, use_case.model.search.seed, fitted.task)
     shown = example(sample, fitted.columns)
     info = mlflow.onnx.log_model(
         exported,
@@ -165,10 +167,10 @@ def _register(
     return int(created.version)
 
 
-def _log_importance(exported: onnx.ModelProto, rows: pd.DataFrame, columns: Columns, seed: int) -> None:
-    importance = permutation_importance(exported, rows, columns, seed)
+def _log_importance(exported: onnx.ModelProto, rows: pd.DataFrame, columns: Columns, seed: int, task: Task) -> None:
+    importance = permutation_importance(exported, rows, columns, seed, task)
     if importance is None:
-        print("importance: the sampled rows of the newest validation block hold a single class, so nothing is drawn")
+        print("importance: nothing to measure on the sampled rows of the newest validation block, so nothing is drawn")
         return
     mlflow.log_dict(importance, "plots/importance.json")
     mlflow.log_figure(importance_figure(importance), "plots/importance.png")
@@ -179,7 +181,7 @@ def _ensure_model(client: MlflowClient, use_case: UseCase) -> None:
         client.create_registered_model(use_case.name, description=f"{use_case.title}. {use_case.description}")
 
 
-def _description(use_case: UseCase, outcome: Outcome, cut: Windows, used: Used, origin: dict[str, str]) -> str:
+def _description(use_case: UseCase, outcome: Outcome, cut: Cut, used: Used, origin: dict[str, str]) -> str:
     """A model card in Markdown. Its first paragraph is the summary that the evidence carries; the gate adds the verdict."""
     best = outcome.best
     parameters = ", ".join(f"{name} {value}" for name, value in best.parameters.items())
@@ -188,16 +190,35 @@ def _description(use_case: UseCase, outcome: Outcome, cut: Windows, used: Used, 
         dag_run = f"[{origin['updraft.dag_run_id']}]({origin['updraft.dag_run_url']})"
     minutes = f" The search was cut by its minutes, after {_progress(outcome)}." if outcome.cut else ""
     changed = {"true": ", with changes that are not committed", "false": "", "unknown": ""}[origin["updraft.dirty"]]
+    found = "Nothing to choose from, so nothing was searched; on" if outcome.planned == 1 else "Mean over"
+    metric = use_case.model.metric
+    value = f"{found} {_count(len(best.folds), 'validation block')}: {metric} {best.metrics[metric]:.4f}"
     return f"""\
-Probability that {use_case.data.target.description}. {best.algorithm} ({parameters}), trained on \
-{len(cut.train)} partitions, {cut.train[0]} to {cut.train[-1]}. Mean over {len(cut.folds)} validation blocks: \
-{use_case.model.metric} {best.metrics[use_case.model.metric]:.4f}.{minutes} Owner: {use_case.owner}.
+{_answers(use_case)}. {best.algorithm} ({parameters or "defaults"}), trained on {cut.name}. \
+{value}.{minutes} Owner: {use_case.owner}.
 
 - Trained on {used}
 - DAG run: {dag_run}
 - Code: commit `{origin[MLFLOW_GIT_COMMIT][:12]}`{changed}
 - In the training's run: pictures in `plots/`, `features.sql`, `drift_reference.json`, `evidence.json`, a child run a trial
 """
+
+
+def _answers(use_case: UseCase) -> str:
+    """What the model says of a row, as the beginning of a sentence."""
+    target = use_case.data.target
+    if target is None:
+        return f"Groups of rows that are alike. {use_case.title}"
+    match use_case.kind:
+        case "binary":
+            return f"Probability that {target.description}"
+        case "multiclass":
+            return f"Probability of each of {', '.join(use_case.task.classes)}: {target.description}"
+    return f"Prediction of {target.name}: {target.description}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def _progress(outcome: Outcome) -> str:

@@ -10,6 +10,7 @@ from sklearn.metrics import precision_recall_curve
 from updraft.core.errors import UpdraftError
 from updraft.core.kinds import Task
 from updraft.core.sections import Costs
+from updraft.training.clusters import silhouettes
 from updraft.training.ranking import Ranking
 
 Floats = npt.NDArray[np.float64]
@@ -190,8 +191,13 @@ def _errors(answers: Answers, explained: bool = True) -> dict[str, Statistic]:
 
 
 def _clustering(answers: Answers) -> dict[str, Statistic]:
+    """The silhouette, and the share of the rows in each cluster."""
     assert answers.space is not None, "distances are measured in a space"
-    return {"silhouette": Statistic(len(answers.labels), _mean(silhouettes(answers.space, answers.scores[:, 0])))}
+    clusters = answers.scores[:, 0]
+    found = {"silhouette": _mean(silhouettes(answers.space, clusters))}
+    for one in np.unique(clusters):
+        found[f"share_{one:g}"] = _mean((clusters == one).astype(float))
+    return {name: Statistic(len(clusters), of) for name, of in found.items()}
 
 
 def _ranked(answers: Answers) -> dict[str, Statistic]:
@@ -205,29 +211,6 @@ def _ranked(answers: Answers) -> dict[str, Statistic]:
 
     found = {"precision_at_10": _mean(ranking.precision), "ndcg_at_10": _mean(ranking.ndcg), "coverage": coverage}
     return {name: Statistic(len(ranking.shown), of) for name, of in found.items()}
-
-
-def silhouettes(space: Floats, clusters: Floats) -> Floats:
-    """Each row's silhouette by squared Euclidean distance, as Spark's ClusteringEvaluator has it; shape (rows,).
-
-    Rows that are all in one cluster have -1, the worst there is: they have not been told apart.
-    """
-    names, cluster = np.unique(clusters, return_inverse=True)
-    if len(names) < 2:
-        return np.full(len(space), -1.0)
-    rows = np.bincount(cluster).astype(float)
-    squares = (space**2).sum(axis=1)
-    sums = np.stack([np.bincount(cluster, column) for column in space.T], axis=1)
-    # The mean over a cluster's points y of |x - y|^2 is |x|^2 + mean |y|^2 - 2 x . mean y.
-    far = squares[:, None] + np.bincount(cluster, squares) / rows - 2 * space @ (sums / rows[:, None]).T
-    far = np.maximum(far, 0)
-    here = np.arange(len(space))
-    own = far[here, cluster] * rows[cluster] / np.maximum(rows[cluster] - 1, 1)  # A point is not its own neighbour.
-    far[here, cluster] = np.inf
-    other = far.min(axis=1)
-    widest = np.maximum(own, other)
-    found = np.divide(other - own, widest, out=np.zeros(len(space)), where=widest > 0)
-    return np.where(rows[cluster] == 1, 0.0, found)
 
 
 class Auc:
@@ -251,7 +234,8 @@ def _mean(values: Floats) -> Callable[[Floats], float]:
 
 def _log_losses(labels: Floats, probabilities: Floats) -> Floats:
     given = probabilities[np.arange(len(labels)), labels.astype(int)] / probabilities.sum(axis=1)
-    return -np.log(np.clip(given, SMALLEST, 1 - SMALLEST))
+    losses: Floats = -np.log(np.clip(given, SMALLEST, 1 - SMALLEST))
+    return losses
 
 
 def _worth(labels: Floats, costs: Costs | None) -> Floats:
@@ -265,7 +249,11 @@ def _worth(labels: Floats, costs: Costs | None) -> Floats:
 def _cells(labels: Floats, decisions: Floats, classes: int) -> Cells:
     """The confusion matrix, observed by predicted, of weighted rows."""
     cell = labels.astype(int) * classes + decisions.astype(int)
-    return lambda weights: np.bincount(cell, weights, classes * classes).reshape(classes, classes)
+
+    def counted(weights: Floats) -> Floats:
+        return np.bincount(cell, weights, classes * classes).astype(float).reshape(classes, classes)
+
+    return counted
 
 
 def _precision(cells: Floats) -> Floats:

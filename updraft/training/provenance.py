@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import quote
 
 from mlflow.data.delta_dataset_source import DeltaDatasetSource
@@ -17,8 +17,10 @@ from mlflow.models import infer_signature
 from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_GIT_COMMIT
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
-from updraft.core.interval import Interval
+from updraft.core.interval import SNAPSHOT, Interval
+from updraft.core.kinds import Task
 from updraft.core.schema import LABEL, feature_names
 from updraft.core.settings import REPO, settings
 from updraft.core.use_case import UseCase
@@ -29,16 +31,59 @@ DAG_RUN = re.compile(r"reports/(?P<dag>[^/]+)/(?P<run>[^/]+)/[^/]+\.json")
 
 @dataclass(frozen=True)
 class Used:
-    """The labelled rows of the features table, as of a Delta version, that a run has used."""
+    """The rows of the features table, as of a Delta version, that a run has used, and what their labels are.
+
+    ``days``: none of a snapshot, whose rows are those of a ``split``.
+    """
 
     version: int
-    days: Interval
+    days: Interval | None
+    split: str | None
     rows: int
-    positives: int
+    labels: dict[str, Any]
+
+    @classmethod
+    def of(cls, frame: DataFrame, task: Task, version: int, days: Interval, split: str) -> "Used":
+        """Count the rows and their labels; ``split`` is what they are called if there are no ``days``."""
+        snapshot = days.first == SNAPSHOT
+        rows, labels = _counted(frame, task)
+        return cls(version, None if snapshot else days, split if snapshot else None, rows, labels)
+
+    @property
+    def where(self) -> str:
+        return f"split {self.split}" if self.split else str(self.days)
 
     def __str__(self) -> str:
-        share = self.positives / self.rows
-        return f"features v{self.version}, {self.days}: {self.rows:,} labelled rows, {share:.1%} positive"
+        said = ""
+        if "positives" in self.labels:
+            said = f", {self.labels['positives'] / self.rows:.1%} positive"
+        elif "classes" in self.labels:
+            said = "".join(f", {n / self.rows:.1%} {name}" for name, n in self.labels["classes"].items())
+        elif "mean" in self.labels:
+            said = f", {self.labels['mean']:.4g} on average"
+        labelled = "labelled rows" if self.labels else "rows"
+        return f"features v{self.version}, {self.where}: {self.rows:,} {labelled}{said}"
+
+
+def _counted(frame: DataFrame, task: Task) -> tuple[int, dict[str, Any]]:
+    label = F.col(LABEL)
+    wanted = [F.count("*").alias("rows")]
+    match task.kind:
+        case "binary":
+            wanted.append(F.sum(label).cast("long").alias("positives"))
+        case "multiclass":
+            wanted += [F.count_if(label == n) for n in range(len(task.classes))]
+        case "regression" | "recommendation":
+            wanted.append(F.mean(label).alias("mean"))
+    rows, *labels = frame.agg(*wanted).collect()[0]
+    match task.kind:
+        case "binary":
+            return rows, {"positives": labels[0]}
+        case "multiclass":
+            return rows, {"classes": dict(zip(task.classes, labels, strict=True))}
+        case "clustering":
+            return rows, {}
+    return rows, {"mean": labels[0]}
 
 
 def log_rows(
@@ -48,11 +93,12 @@ def log_rows(
     # MLflow's own classes would count the rows anew, and leave out a version 0.
     source = {"path": str(settings().table(use_case.name, "features")), "delta_table_version": used.version}
     schema = infer_signature(frame.select(*feature_names(frame.columns), LABEL)).inputs
-    profile = {"num_rows": used.rows, "positives": used.positives, "first": str(used.days.first), "last": str(used.days.last)}
+    where = {"first": str(used.days.first), "last": str(used.days.last)} if used.days else {"split": used.split}
+    profile = {"num_rows": used.rows, **used.labels, **where}
     described = [json.dumps(source), json.dumps({"mlflow_colspec": schema.to_dict()}), json.dumps(profile)]
     digest = hashlib.sha256("".join(described).encode()).hexdigest()[:8]
     kind = DeltaDatasetSource._get_source_type()
-    dataset = Dataset(f"features v{used.version} {used.days}", digest, kind, *described)
+    dataset = Dataset(f"features v{used.version} {used.where}", digest, kind, *described)
     client.log_inputs(run_id, [DatasetInput(dataset, [InputTag(MLFLOW_DATASET_CONTEXT, context)])])
 
 

@@ -1,14 +1,22 @@
 """What a recommender would recommend: the best items that a user has not had yet, by the exported model's own scores."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from updraft.core.schema import LABEL
+from updraft.core.sections import Model
 
 Floats = npt.NDArray[np.float64]
 Score = Callable[[pd.DataFrame], Floats]  # From rows of user and item to scores of shape (rows, 1).
+USER, ITEM = "user", "item"  # The feature columns of every recommender.
+RANKED = ("precision_at_10", "ndcg_at_10", "coverage")
 TOP = 10
 USERS = 200  # Of the holdout, chosen by a hash, for whom everything is ranked.
 ITEMS = 10_000  # The most frequent ones, from which is recommended.
@@ -40,20 +48,37 @@ class Truth:
     relevant: dict[str, set[str]]
 
     @classmethod
-    def of(cls, before: pd.DataFrame, holdout: pd.DataFrame, least: float, users: int = USERS) -> "Truth":
-        """From rows of user, item and label. Relevant is a new item whose label is at least ``least``.
+    def of(cls, before: DataFrame, holdout: DataFrame, least: float, users: int = USERS) -> "Truth":
+        """From frames of user, item and label. Relevant is a new item whose label is at least ``least``.
 
         Users for whom no known item proved relevant are left out: no recommender could have pleased them.
         """
-        items = before["item"].value_counts().sort_index(kind="stable").nlargest(ITEMS).index.tolist()
-        known = set(items)
-        wanted = {str(name): set(rows["item"]) for name, rows in holdout[holdout["label"] >= least].groupby("user")}
-        there = before[before["user"].isin(wanted)]
-        had = {str(name): set(rows["item"]) for name, rows in there.groupby("user")}
-        relevant = {name: (found & known) - had.get(name, set()) for name, found in wanted.items()}
-        names = pd.Series(sorted(name for name, found in relevant.items() if found), dtype=object)
-        order = pd.util.hash_array(names.to_numpy(object), categorize=False).argsort(kind="stable")
-        return cls(names.iloc[order[:users]].tolist(), items, had, relevant)
+        items = known_items(before)
+        catalogue = before.sparkSession.createDataFrame([(item,) for item in items], f"{ITEM} string")
+        liked = holdout.where(F.col(LABEL) >= least).select(USER, ITEM).distinct()
+        new = liked.join(catalogue, ITEM, "left_semi").join(before, [USER, ITEM], "left_anti").cache()
+        chosen = new.select(USER).distinct().orderBy(F.xxhash64(USER), USER).limit(users).cache()
+        names = [row[USER] for row in chosen.orderBy(F.xxhash64(USER), USER).collect()]
+        relevant = _by_user(new.join(F.broadcast(chosen), USER, "left_semi"))
+        had = _by_user(before.select(USER, ITEM).join(F.broadcast(chosen), USER, "left_semi").distinct())
+        return cls(names, items, had, relevant)
+
+
+def known_items(before: DataFrame) -> list[str]:
+    """The items to choose from: the most frequent ones of the rows before."""
+    counted = before.groupBy(ITEM).count().orderBy(F.desc("count"), ITEM).limit(ITEMS)
+    return [row[ITEM] for row in counted.collect()]
+
+
+def _by_user(pairs: DataFrame) -> dict[str, set[str]]:
+    return {str(user): set(rows[ITEM]) for user, rows in pairs.select(USER, ITEM).toPandas().groupby(USER)}
+
+
+def relevance(model: Model, train: DataFrame) -> float:
+    """The label from which an item counts as relevant: the mean of the training rows. Of implicit labels each one counts."""
+    if any(algorithm.fixed.get("implicitPrefs") for algorithm in model.algorithms.values()):
+        return -math.inf
+    return float(train.agg(F.mean(LABEL)).collect()[0][0])
 
 
 def rank(score: Score, truth: Truth) -> Ranking | None:
@@ -66,7 +91,7 @@ def rank(score: Score, truth: Truth) -> Ranking | None:
     batch = max(1, PAIRS // len(items))
     for start in range(0, len(truth.users), batch):
         users = truth.users[start : start + batch]
-        pairs = pd.DataFrame({"user": np.repeat(np.array(users, dtype=object), len(items)), "item": np.tile(items, len(users))})
+        pairs = pd.DataFrame({USER: np.repeat(np.array(users, dtype=object), len(items)), ITEM: np.tile(items, len(users))})
         scores = score(pairs)[:, 0].reshape(len(users), len(items))
         if not np.isfinite(scores).all():
             scores = np.where(np.isfinite(scores), scores, -np.inf)  # No answer is the last that one would recommend.

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -13,6 +14,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from updraft.core.errors import UpdraftError
+from updraft.core.interval import Interval
 from updraft.core.settings import settings
 from updraft.core.use_case import UseCase
 
@@ -42,15 +44,25 @@ def connect(use_case: UseCase) -> MlflowClient:
 
 @dataclass(frozen=True)
 class Registered:
-    """A registered version with what training has noted about it; ``description``: the first paragraph, which stays."""
+    """A registered version with what training has noted about it; ``description``: the first paragraph, which stays.
+
+    ``threshold``: of binary models alone. ``relevance``: of recommenders, the label from which an item counts as relevant.
+    """
 
     version: int
     run_id: str
     algorithm: str
-    threshold: float
+    threshold: float | None
+    relevance: float | None
+    features_version: int
     trained_from: date
     trained_until: date
     description: str
+
+    @property
+    def days(self) -> Interval:
+        """The days of the rows that it was trained on; of a snapshot its only one."""
+        return Interval(self.trained_from, self.trained_until)
 
     @classmethod
     def of(cls, found: ModelVersion) -> "Registered":
@@ -60,7 +72,9 @@ class Registered:
                 int(found.version),
                 str(found.run_id),
                 tags["updraft.algorithm"],
-                float(tags["updraft.threshold"]),
+                float(tags["updraft.threshold"]) if "updraft.threshold" in tags else None,
+                float(tags["updraft.relevance"]) if "updraft.relevance" in tags else None,
+                int(tags["updraft.features_version"]),
                 date.fromisoformat(tags["updraft.trained_from"]),
                 date.fromisoformat(tags["updraft.trained_until"]),
                 (found.description or "").partition("\n\n")[0],
@@ -124,3 +138,8 @@ def finished_run(client: MlflowClient, use_case: UseCase, key: str) -> str | Non
 def load_json(run_id: str, name: str) -> Any:
     """A JSON document that a run keeps."""
     return mlflow.artifacts.load_dict(f"runs:/{run_id}/{name}")
+
+
+def key(metric: str) -> str:
+    """A metric's name as MLflow takes it: a class may be called anything."""
+    return re.sub(r"[^\w.\- /]", "_", metric)

@@ -1,13 +1,17 @@
 """Scoring by a registered version: Spark asks the model that MLflow holds, and nothing else."""
 
+import re
+
 import mlflow
+import pandas as pd
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from updraft.core.errors import UpdraftError
-from updraft.core.schema import LABEL, ROW_ID
+from updraft.core.kinds import Task
+from updraft.core.schema import IDENTITY, LABEL, ROW_ID
 from updraft.core.use_case import UseCase
-from updraft.training.metrics import Floats
+from updraft.training.records import Registered
 
 
 def model_uri(use_case: UseCase, version: int) -> str:
@@ -15,23 +19,56 @@ def model_uri(use_case: UseCase, version: int) -> str:
     return f"models:/{use_case.name}/{version}"
 
 
-def probability(frame: DataFrame, uri: str) -> Column:
-    """The model's probability for each row of ``frame``, as a column.
+def answers(frame: DataFrame, uri: str, task: Task) -> Column:
+    """What the model answers for each row of ``frame``: a struct with a double for each of ``task.outputs``.
 
     Raises:
-        UpdraftError: the model wants columns that the frame does not have.
+        UpdraftError: the model wants columns that the frame does not have, or answers something else.
     """
     signature = mlflow.models.get_model_info(uri).signature
-    wanted = signature.inputs.input_names() if signature else []
+    wanted, given = (one.input_names() if one else [] for one in ((signature.inputs, signature.outputs) if signature else ()))
     if missing := [name for name in wanted if name not in frame.columns]:
         raise UpdraftError(f"{uri}: expected the features {missing}, not found in the table. Has features.sql changed?")
-    score = mlflow.pyfunc.spark_udf(frame.sparkSession, uri, result_type="double", env_manager="local")
-    scored: Column = score(F.struct(*wanted))
-    return scored
+    if given != task.outputs:
+        raise UpdraftError(f"{uri}: it answers {given}, expected {task.outputs}. Have kind or data.target.classes changed?")
+    result_type = ", ".join(f"{name} double" for name in task.outputs)
+    answer = mlflow.pyfunc.spark_udf(frame.sparkSession, uri, result_type=result_type, env_manager="local")
+    answered: Column = answer(F.struct(*wanted))
+    return answered
 
 
-def holdout_scores(holdout: DataFrame, uris: list[str]) -> tuple[Floats, list[Floats]]:
-    """Labels and, for each model, probabilities of the same labelled rows in the same order, each of shape (rows,)."""
-    columns = [probability(holdout, uri).alias(f"p{n}") for n, uri in enumerate(uris)]
-    scored = holdout.where(F.col(LABEL).isNotNull()).select(ROW_ID, LABEL, *columns).toPandas().sort_values(ROW_ID)
-    return scored[LABEL].to_numpy(float), [scored[f"p{n}"].to_numpy(float) for n in range(len(uris))]
+def holdout_answers(holdout: DataFrame, uris: list[str], task: Task, columns: list[str]) -> pd.DataFrame:
+    """The rows in order of their ids: row_id, label, ``columns``, and the outputs of model n as ``<output>@n``."""
+    asked = holdout.select(ROW_ID, LABEL, *columns, *[answers(holdout, uri, task).alias(f"@{n}") for n, uri in enumerate(uris)])
+    outputs = [F.col(f"`@{n}`.{name}").alias(f"{name}@{n}") for n in range(len(uris)) for name in task.outputs]
+    return asked.select(ROW_ID, LABEL, *columns, *outputs).toPandas().sort_values(ROW_ID, ignore_index=True)
+
+
+def predictions(frame: DataFrame, use_case: UseCase, champion: Registered) -> DataFrame:
+    """The rows of the predictions table: the row's identity, what its kind answers, and by which version."""
+    task = use_case.task
+    asked = frame.select(*IDENTITY, answers(frame, model_uri(use_case, champion.version), task).alias("answer"))
+    answer = {name: F.col(f"answer.{name}") for name in task.outputs}
+    match task.kind:
+        case "binary":
+            assert champion.threshold is not None, "a binary model decides by a threshold"
+            found = [
+                answer["probability"].alias("probability"),
+                (answer["probability"] >= champion.threshold).alias("prediction"),
+            ]
+        case "multiclass":
+            probabilities = F.array(*answer.values())
+            place = F.array_position(probabilities, F.array_max(probabilities)).cast("int")
+            found = [one.alias(name) for one, name in zip(answer.values(), class_columns(task), strict=True)]
+            found.append(F.element_at(F.array(*map(F.lit, task.classes)), place).alias("prediction"))
+        case "clustering":
+            found = [answer["cluster"].cast("int").alias("cluster")]
+        case _:
+            found = [answer["prediction"].alias("prediction")]
+    return asked.select(*IDENTITY, *found, F.lit(champion.version).alias("model_version"))
+
+
+def class_columns(task: Task) -> list[str]:
+    """The probabilities' columns, one a class: by its name, or by its place where names differ in signs or case alone."""
+    names = ["probability_" + re.sub(r"\W", "_", name) for name in task.classes]
+    return names if len({name.lower() for name in names}) == len(names) else task.outputs

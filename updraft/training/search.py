@@ -1,12 +1,11 @@
-"""The search: trials of each algorithm, in batches, judged on validation blocks in time order, never on the holdout."""
+"""The search: trials of each algorithm, in batches, judged on validation blocks, never on the holdout."""
 
 import itertools
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import date
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 import optuna
@@ -16,13 +15,15 @@ from pyspark.sql import functions as F
 from pyspark.util import inheritable_thread_target
 
 from updraft.core.errors import UpdraftError
-from updraft.core.interval import on_days
-from updraft.core.kinds import Task
-from updraft.core.schema import EVENT_DATE, LABEL
+from updraft.core.kinds import Task, more_is_better
+from updraft.core.schema import LABEL
 from updraft.core.sections import Algorithm, Bounds, Choices, Model, Search
-from updraft.training.families import Columns, Parameters, check_parameters, fit
-from updraft.training.metrics import Floats, best_threshold, binary_metrics
-from updraft.training.windows import Windows
+from updraft.training.clusters import space
+from updraft.training.export import score_onnx, to_onnx
+from updraft.training.families import Columns, Fitted, Parameters, check_parameters, fit
+from updraft.training.metrics import Answers, Floats, best_threshold, metrics, statistics
+from updraft.training.ranking import ITEM, RANKED, USER, Truth, rank, relevance
+from updraft.training.windows import Cut, Fold
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 ATTEMPTS = 20  # Random samplers repeat themselves; a repeated trial would be paid for twice.
@@ -34,7 +35,8 @@ STARTUP = 3  # Complete trials of an algorithm from which a median means somethi
 class Trial:
     """One algorithm with one set of parameters, from ``started`` to ``ended`` (Unix time, seconds).
 
-    ``metrics`` are means over ``folds``, where ``threshold`` is chosen too. A ``pruned`` trial has not seen all of the folds.
+    ``metrics`` are means over ``folds``, where the ``threshold`` of a binary model is chosen too. A ``pruned`` trial has not
+    seen all of the folds.
     """
 
     number: int
@@ -42,7 +44,7 @@ class Trial:
     parameters: Parameters
     folds: list[dict[str, float]]
     metrics: dict[str, float]
-    threshold: float
+    threshold: float | None
     started: float
     ended: float
     pruned: bool
@@ -66,22 +68,36 @@ class Outcome:
         return len(self.trials) < self.planned
 
 
-def search(frame: DataFrame, columns: Columns, windows: Windows, model: Model, on_trial: Callable[[Trial], None]) -> Outcome:
+@dataclass(frozen=True)
+class _Block:
+    """What a fold learns from and is judged on, with what its kind is judged by."""
+
+    train: DataFrame
+    validation: DataFrame
+    space: Floats | None
+    truth: Truth | None
+
+
+def search(
+    frame: DataFrame, columns: Columns, cut: Cut, task: Task, model: Model, on_trial: Callable[[Trial], None]
+) -> Outcome:
     """Try the algorithms in turn, as ``model.search`` says, and find the best complete trial by ``model.metric``.
 
-    ``on_trial`` is called with each trial, in order of number, when its batch has ended.
+    ``frame``: what ``cut.prepare`` gives. ``on_trial`` is called with each trial, in order of number, when its batch has ended.
+    Where there is one trial in all, nothing is to be chosen but a threshold: it sees the last fold alone.
 
     Raises:
-        UpdraftError: an algorithm does not know a parameter.
+        UpdraftError: an algorithm does not know a parameter, or gives answers that cannot be judged.
     """
     for name, algorithm in model.algorithms.items():
-        check_parameters(name, {*algorithm.fixed, *algorithm.search}, Task("binary"))
-    folds = [_fold(frame, windows, block) for block in windows.folds]
+        check_parameters(name, {*algorithm.fixed, *algorithm.search}, task)
     studies = {name: _study(algorithm, model) for name, algorithm in model.algorithms.items()}
     plan, started, trials = _plan(model), time.monotonic(), list[Trial]()
+    folds = cut.blocks if len(plan) > 1 else cut.blocks[-1:]
+    blocks = [_block(frame, fold, columns, task, model) for fold in folds]
 
     def run(number: int, asked: optuna.Trial, suggested: Parameters) -> Trial:
-        return _run(number, plan[number], suggested, asked, folds, columns, model)
+        return _run(number, plan[number], suggested, asked, blocks, columns, task, model)
 
     run = inheritable_thread_target(frame.sparkSession)(run)  # One thread of the JVM for each of ours.
     with ThreadPoolExecutor(model.search.parallelism) as pool:
@@ -95,33 +111,48 @@ def search(frame: DataFrame, columns: Columns, windows: Windows, model: Model, o
                 _tell(studies[plan[trial.number]], one, trial, model.metric)
                 on_trial(trial)
                 trials.append(trial)
-    best = max if _direction(model.metric) == "maximize" else min
+    best = max if more_is_better(model.metric) else min
     complete = [trial for trial in trials if not trial.pruned]
     return Outcome(best(complete, key=lambda trial: round(trial.metrics[model.metric], 4)), trials, len(plan))
 
 
-def check_rows(frame: DataFrame, windows: Windows, model: Model) -> None:
-    """Refuse what nothing can be learnt from, before anything is tried.
+def check_rows(frame: DataFrame, cut: Cut, task: Task, model: Model) -> None:
+    """Refuse what nothing can be learnt from, before anything is tried. ``frame``: what ``cut.prepare`` gives.
 
     Raises:
-        UpdraftError: there are fewer rows than ``model.min_rows`` before the first fold, or a single class in a part.
+        UpdraftError: a fold has fewer rows to learn from than ``model.min_rows``, or a part of it has labels all alike (of a
+            recommender: a single user or item).
     """
-    counted = {(row[EVENT_DATE], row[LABEL]): row["count"] for row in frame.groupBy(EVENT_DATE, LABEL).count().collect()}
-    parts = [("learns from", [day for day in windows.train if day < block[0]]) for block in windows.folds]
-    parts += [("is judged on", block) for block in windows.folds]
-    for does, days in parts:
-        classes = [sum(n for (day, label), n in counted.items() if day in days and label == one) for one in (0, 1)]
-        where = f"labelled rows in {days[0]} to {days[-1]}, which a fold {does}"
-        if does == "learns from" and sum(classes) < model.min_rows:
+    parts = [(fold.learns, f"{fold.learns_from}, which a fold learns from", model.min_rows) for fold in cut.blocks]
+    parts += [(fold.judged, f"{fold.judged_on}, which a fold is judged on", 2) for fold in cut.blocks]
+    # Smallest and largest value of what must not be all alike.
+    told_apart = {"clustering": [], "recommendation": [USER, ITEM]}.get(task.kind, [LABEL])
+    wanted = []
+    for condition, _, _ in parts:
+        here = F.expr(condition)
+        extremes = [end(F.when(here, F.col(name))) for name in told_apart for end in (F.min, F.max)]
+        wanted += [F.count_if(here), F.count_if(here & (F.col(LABEL) == 0)), *extremes]
+    found: list[Any] = [*frame.agg(*wanted).collect()[0]]
+    width = 2 + 2 * len(told_apart)
+    for n, (_, where, least) in enumerate(parts):
+        rows, zeros, *ends = found[n * width : (n + 1) * width]
+        labelled = "rows" if task.kind == "clustering" else "labelled rows"
+        if rows < least:
+            key = " (model.min_rows)" if least == model.min_rows else ""
             raise UpdraftError(
-                f"training: found {sum(classes)} {where}, expected at least {model.min_rows} (model.min_rows). "
-                "Backfill more days, or widen model.window."
+                f"training: found {rows} {labelled} in {where}, expected at least {least}{key}. "
+                "Get more rows: backfill, or widen model.window."
             )
-        if not all(classes):
-            raise UpdraftError(
-                f"training: found {classes[0]} of class 0 and {classes[1]} of class 1 among the {where}, expected both. "
-                "Widen model.window or model.holdout, or see data.target.sql."
-            )
+        for name, low, high in zip(told_apart, ends[::2], ends[1::2], strict=True):
+            if low != high:
+                continue
+            if task.kind == "binary":
+                what = f"{zeros} of class 0 and {rows - zeros} of class 1 among the labelled rows in {where}, expected both"
+            elif task.kind == "multiclass":
+                what = f"a single class, {task.classes[round(low)]}, in all {rows} labelled rows in {where}, expected several"
+            else:
+                what = f"{name} {low} in all {rows} labelled rows in {where}, expected different ones"
+            raise UpdraftError(f"training: found {what}. Widen model.window or model.holdout, or see data.target.sql.")
 
 
 def _plan(model: Model) -> list[str]:
@@ -170,9 +201,20 @@ def _tell(study: optuna.Study, asked: optuna.Trial, trial: Trial, metric: str) -
         study.tell(asked, round(trial.metrics[metric], 4))
 
 
-def _fold(frame: DataFrame, windows: Windows, block: list[date]) -> tuple[DataFrame, DataFrame]:
-    before = frame.where((F.col(EVENT_DATE) >= windows.train[0]) & (F.col(EVENT_DATE) < block[0]))
-    return before, frame.where(on_days(block))
+def _block(frame: DataFrame, fold: Fold, columns: Columns, task: Task, model: Model) -> _Block:
+    train, validation = frame.where(fold.learns), frame.where(fold.judged)
+    points, truth = None, None
+    if task.kind == "clustering":
+        validation = validation.cache()  # In one order: it is read here, and predicted later.
+        points = space(validation.select(*columns.all).toPandas(), columns.numbers, columns.categories)
+    if model.metric in RANKED:
+        truth = Truth.of(train, validation, relevance(model, train))
+        if not truth.users:
+            raise UpdraftError(
+                f"training: found no user in {fold.judged_on} who likes an item that is known and new to them, expected some: "
+                f"model.metric is {model.metric}. Use rmse, or get more rows."
+            )
+    return _Block(train, validation, points, truth)
 
 
 def _run(
@@ -180,24 +222,41 @@ def _run(
     algorithm: str,
     parameters: Parameters,
     asked: optuna.Trial,
-    folds: list[tuple[DataFrame, DataFrame]],
+    blocks: list[_Block],
     columns: Columns,
+    task: Task,
     model: Model,
 ) -> Trial:
     started = time.time()
-    scored: list[tuple[Floats, Floats]] = []
-    for step, (train, validation) in enumerate(folds):
-        if scored and asked.should_prune():
+    answered: list[Answers] = []
+    for step, block in enumerate(blocks):
+        if answered and asked.should_prune():
             break
-        fitted = fit(algorithm, train, columns, parameters, model.search.seed, Task("binary"), beside=model.search.parallelism)
-        labels, scores = fitted.predict(validation)
-        scored.append((labels, scores[:, 0]))
-        asked.report(round(binary_metrics(*scored[-1], 0.5)[model.metric], 4), step)
-    threshold = best_threshold(np.concatenate([s[0] for s in scored]), np.concatenate([s[1] for s in scored]))
-    metrics = [binary_metrics(labels, probabilities, threshold) for labels, probabilities in scored]
-    means = {name: float(np.mean([m[name] for m in metrics])) for name in metrics[0]}
-    pruned = len(scored) < len(folds)
-    return Trial(number, algorithm, parameters, metrics, means, threshold, started, time.time(), pruned)
+        beside = model.search.parallelism
+        fitted = fit(algorithm, block.train, columns, parameters, model.search.seed, task, balance=model.balance, beside=beside)
+        answered.append(_answers(fitted, block, model))
+        one = answered[-1]
+        at_best = replace(one, threshold=best_threshold(one, model.metric)) if task.kind == "binary" else one
+        asked.report(round(statistics(task, at_best)[model.metric].value, 4), step)
+    threshold = None
+    if task.kind == "binary":
+        labels, scores = (np.concatenate(parts) for parts in zip(*((one.labels, one.scores) for one in answered), strict=True))
+        threshold = best_threshold(replace(answered[0], labels=labels, scores=scores), model.metric)
+    folds = [metrics(task, replace(one, threshold=threshold)) for one in answered]
+    # A class may be missing from a fold, and then has no figures there.
+    names = dict.fromkeys(name for fold in folds for name in fold)
+    means = {name: float(np.mean([fold[name] for fold in folds if name in fold])) for name in names}
+    pruned = len(answered) < len(blocks)
+    return Trial(number, algorithm, parameters, folds, means, threshold, started, time.time(), pruned)
+
+
+def _answers(fitted: Fitted, block: _Block, model: Model) -> Answers:
+    labels, scores = fitted.predict(block.validation)
+    ranking = None
+    if block.truth:
+        exported = to_onnx(fitted)
+        ranking = rank(lambda pairs: score_onnx(exported, pairs), block.truth)
+    return Answers(labels, scores, costs=model.costs, space=block.space, ranking=ranking)
 
 
 def _suggest(trial: optuna.Trial, name: str, values: Choices | Bounds) -> None:
@@ -210,4 +269,4 @@ def _suggest(trial: optuna.Trial, name: str, values: Choices | Bounds) -> None:
 
 
 def _direction(metric: str) -> Literal["minimize", "maximize"]:
-    return "minimize" if metric == "log_loss" else "maximize"
+    return "maximize" if more_is_better(metric) else "minimize"

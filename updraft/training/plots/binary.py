@@ -1,12 +1,8 @@
-"""What people look at to understand a model: its curves on the holdout, its features' importance; figures and pictures."""
+"""Two classes: ROC, precision and recall, calibration, confusion."""
 
-import textwrap
 from typing import Any
 
 import numpy as np
-import onnx
-import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.metrics import (
     average_precision_score,
@@ -16,18 +12,11 @@ from sklearn.metrics import (
     roc_curve,
 )
 
-from updraft.core.schema import LABEL
-from updraft.training.export import score_onnx
-from updraft.training.families import Columns
 from updraft.training.metrics import Floats
+from updraft.training.plots.style import GREY, STYLES, Drawn, figure_of, square
 
 POINTS = 500  # Of a curve: more would not show, and a large holdout would make large files.
 BINS = 10
-# Of importance: rows, shuffles of each feature, features in the picture.
-ROWS, REPEATS, TOP = 1000, 5, 20
-# Two colours that the colour-blind can tell apart; the second is dashed as well.
-STYLES: list[dict[str, Any]] = [{"color": "#0072B2", "linestyle": "-"}, {"color": "#D55E00", "linestyle": "--"}]
-GREY = "#767676"
 
 
 def curves(labels: Floats, probabilities: Floats, threshold: float) -> dict[str, Any]:
@@ -69,10 +58,10 @@ def _thin(values: Floats) -> list[float]:
     return [round(float(value), 6) for value in values[kept]]
 
 
-def holdout_figures(models: dict[str, dict[str, Any]], rows: str) -> dict[str, Figure]:
+def figures(models: Drawn, rows: str) -> dict[str, Figure]:
     """The pictures by file name: ROC, precision and recall, calibration, confusion.
 
-    ``models``: the ``curves`` of each model by what a legend calls it, the challenger first; ``rows``: what they come from.
+    ``models``: the ``curves`` of each model; ``rows``: what they come from.
     """
     return {
         "roc.png": _roc(models, rows),
@@ -82,8 +71,8 @@ def holdout_figures(models: dict[str, dict[str, Any]], rows: str) -> dict[str, F
     }
 
 
-def _roc(models: dict[str, dict[str, Any]], rows: str) -> Figure:
-    figure, axes = _square("ROC curve on the holdout", rows)
+def _roc(models: Drawn, rows: str) -> Figure:
+    figure, axes = square("ROC curve on the holdout", rows)
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":", label="chance: AUC 0.5")
     for (name, one), style in zip(models.items(), STYLES, strict=False):
         label = f"{name}: AUC {one['auc']:.4f}"
@@ -93,8 +82,8 @@ def _roc(models: dict[str, dict[str, Any]], rows: str) -> Figure:
     return figure
 
 
-def _precision_recall(models: dict[str, dict[str, Any]], rows: str) -> Figure:
-    figure, axes = _square("Precision and recall on the holdout", rows)
+def _precision_recall(models: Drawn, rows: str) -> Figure:
+    figure, axes = square("Precision and recall on the holdout", rows)
     for (name, one), style in zip(models.items(), STYLES, strict=False):
         label = f"{name}: average precision {one['average_precision']:.4f}"
         axes.plot(one["precision_recall"]["recall"], one["precision_recall"]["precision"], label=label, **style)
@@ -105,8 +94,8 @@ def _precision_recall(models: dict[str, dict[str, Any]], rows: str) -> Figure:
     return figure
 
 
-def _calibration(models: dict[str, dict[str, Any]], rows: str) -> Figure:
-    figure = _figure((6.4, 7.2), "Calibration on the holdout", rows)
+def _calibration(models: Drawn, rows: str) -> Figure:
+    figure = figure_of((6.4, 7.2), "Calibration on the holdout", rows)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     upper.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":", label="perfect")
     width = 1 / BINS
@@ -135,8 +124,8 @@ def _wilson(shares: Floats, rows: Floats, z: float = 1.96) -> tuple[Floats, Floa
     return np.minimum((centre - half) / (1 + z**2 / rows), shares), np.maximum((centre + half) / (1 + z**2 / rows), shares)
 
 
-def _confusion(models: dict[str, dict[str, Any]], rows: str) -> Figure:
-    figure = _figure((4.6 * len(models) + 0.6, 5.0), "Confusion on the holdout", rows)
+def _confusion(models: Drawn, rows: str) -> Figure:
+    figure = figure_of((4.6 * len(models) + 0.6, 5.0), "Confusion on the holdout", rows)
     for axes, (name, one) in zip(np.atleast_1d(figure.subplots(1, len(models))), models.items(), strict=True):
         found = one["confusion"]
         cells = np.array(
@@ -152,64 +141,4 @@ def _confusion(models: dict[str, dict[str, Any]], rows: str) -> Figure:
         axes.set_xticklabels(["negative", "positive"])
         axes.set_yticklabels(["negative", "positive"], rotation=90, va="center")
         axes.set_title(f"{name}\npositive from a probability of {found['threshold']:.4f}", fontsize=9)
-    return figure
-
-
-def permutation_importance(model: onnx.ModelProto, rows: pd.DataFrame, columns: Columns, seed: int) -> dict[str, Any] | None:
-    """How much AUC the exported model loses when one feature's values are shuffled among labelled rows, by feature.
-
-    The first ``ROWS`` of ``rows``, which should be in no order, are used. Each feature is shuffled ``REPEATS`` times (Breiman,
-    Random Forests, section 10). The document holds the mean drop and its standard deviation, the most important feature
-    first; none if the rows hold a single class, which has no AUC.
-    """
-    rows = rows.head(ROWS)
-    labels = rows[LABEL].to_numpy(float)
-    if len(np.unique(labels)) < 2:
-        return None
-    random = np.random.default_rng(seed)
-    auc = float(roc_auc_score(labels, score_onnx(model, rows)[:, 0]))
-    stacked = pd.concat([rows[columns.all]] * REPEATS, ignore_index=True)
-    found: list[dict[str, Any]] = []
-    for name in columns.all:
-        shuffled = np.concatenate([random.permutation(rows[name].to_numpy()) for _ in range(REPEATS)])
-        scores = score_onnx(model, stacked.assign(**{name: shuffled}))[:, 0].reshape(REPEATS, -1)
-        drops = [auc - float(roc_auc_score(labels, one)) for one in scores]
-        found.append({"feature": name, "auc_drop": float(np.mean(drops)), "deviation": float(np.std(drops))})
-    found.sort(key=lambda one: -one["auc_drop"])
-    return {"rows": len(rows), "auc": auc, "repeats": REPEATS, "seed": seed, "features": found}
-
-
-def importance_figure(document: dict[str, Any]) -> Figure:
-    """The ``TOP`` features of a ``permutation_importance``, with the deviation between its repeats."""
-    top = document["features"][:TOP][::-1]
-    title = f"Importance: the {len(top)} of {len(document['features'])} features that matter most"
-    subtitle = (
-        f"{document['rows']:,} rows of the newest validation block, on which the model has been fitted too: AUC "
-        f"{document['auc']:.4f}\n{document['repeats']} shuffles of each feature, seed {document['seed']}"
-    )
-    figure = _figure((7.2, 1.8 + 0.28 * len(top)), title, subtitle)
-    axes = figure.subplots()
-    means, deviations = [one["auc_drop"] for one in top], [one["deviation"] for one in top]
-    axes.barh([one["feature"] for one in top], means, xerr=deviations, color=STYLES[0]["color"], ecolor="black", capsize=2)
-    axes.axvline(0, color=GREY, linewidth=1)
-    axes.set(xlabel="drop in AUC when shuffled (bars: standard deviation)", ylim=(-0.6, len(top) - 0.4))
-    axes.grid(alpha=0.25, axis="x")
-    axes.set_axisbelow(True)
-    return figure
-
-
-def _square(title: str, rows: str) -> tuple[Figure, Axes]:
-    figure = _figure((6.4, 6.4), title, rows)
-    axes = figure.subplots()
-    axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
-    axes.grid(alpha=0.25)
-    return figure, axes
-
-
-def _figure(size: tuple[float, float], title: str, rows: str) -> Figure:
-    """A picture of its own, without pyplot: nothing global, nothing to close, and no display needed."""
-    figure = Figure(figsize=size, dpi=120, layout="constrained")
-    figure.suptitle(title, fontsize=13, fontweight="bold")
-    lines = [textwrap.fill(line, int(size[0] * 13)) for line in rows.splitlines()]
-    figure.supxlabel("\n".join(lines), fontsize=8.5, color=GREY)
     return figure

@@ -1,0 +1,41 @@
+"""Several classes: which of them are taken for which."""
+
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from updraft.core.kinds import Task
+from updraft.training.metrics import Answers
+from updraft.training.plots.style import Drawn, figure_of
+
+
+def confusion(task: Task, answers: Answers) -> dict[str, Any]:
+    """How many rows of each class (observed, a row of ``cells``) are taken for which (predicted, a column)."""
+    k = len(task.classes)
+    cell = answers.labels.astype(int) * k + answers.scores.argmax(axis=1)
+    return {
+        "rows": len(answers.labels),
+        "classes": list(task.classes),
+        "cells": np.bincount(cell, minlength=k * k).reshape(k, k).tolist(),
+    }
+
+
+def figures(models: Drawn, rows: str) -> dict[str, Figure]:
+    """The pictures by file name."""
+    classes = next(one["classes"] for one in models.values())
+    size = 2.2 + 0.75 * len(classes)
+    figure = figure_of((size * len(models) + 0.6, size + 0.8), "Confusion on the holdout", rows)
+    for axes, (name, one) in zip(np.atleast_1d(figure.subplots(1, len(models))), models.items(), strict=True):
+        cells = np.array(one["cells"])
+        shares = cells / np.maximum(cells.sum(axis=1, keepdims=True), 1)
+        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        for (row, column), count in np.ndenumerate(cells):
+            share = shares[row, column]
+            text = f"{count:,}\n{share:.0%}"
+            axes.text(column, row, text, ha="center", va="center", fontsize=8, color="white" if share > 0.55 else "black")
+        axes.set(xticks=range(len(classes)), yticks=range(len(classes)), xlabel="predicted", ylabel="observed")
+        axes.set_xticklabels(classes, rotation=45, ha="right")
+        axes.set_yticklabels(classes)
+        axes.set_title(f"{name}\nshares of the observed class", fontsize=9)
+    return {"confusion.png": figure}

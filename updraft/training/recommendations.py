@@ -1,0 +1,56 @@
+"""The recommendations table: for each user the best items that are new to them, by the champion's own scores."""
+
+from collections.abc import Iterable, Iterator
+
+import mlflow
+import numpy as np
+import onnx
+import pandas as pd
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from updraft.core.schema import EVENT_TIME
+from updraft.core.use_case import UseCase
+from updraft.training.export import score_onnx
+from updraft.training.ranking import ITEM, PAIRS, USER, best, known_items
+from updraft.training.records import Registered
+from updraft.training.scoring import model_uri
+
+COLUMNS = f"{USER} string, {ITEM} string, rank int, score double"
+
+
+def recommendations(known: DataFrame, use_case: UseCase, champion: Registered) -> DataFrame:
+    """Rows of user, item, rank (from 1), score, model_version and event_time, the newest of ``known``.
+
+    ``known``: rows of user and item. Chosen is from the most frequent items; what a user has had is left out.
+    """
+    model = mlflow.onnx.load_model(model_uri(use_case, champion.version)).SerializeToString()
+    items = known_items(known)
+    users = known.groupBy(USER).agg(F.collect_set(ITEM).alias("had"))
+
+    def ranked(batches: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        exported, step = onnx.load_from_string(model), max(1, PAIRS // len(items))
+        for batch in batches:
+            for start in range(0, len(batch), step):
+                yield _ranked(exported, batch.iloc[start : start + step], items)
+
+    newest = known.agg(F.max(EVENT_TIME)).collect()[0][0]
+    return (
+        users.mapInPandas(ranked, COLUMNS)
+        .withColumn("model_version", F.lit(champion.version))
+        .withColumn(EVENT_TIME, F.lit(newest))
+    )
+
+
+def _ranked(model: onnx.ModelProto, users: pd.DataFrame, items: list[str]) -> pd.DataFrame:
+    catalogue = np.array(items, dtype=object)
+    place = {item: n for n, item in enumerate(items)}
+    names = users[USER].to_numpy(object)
+    pairs = pd.DataFrame({USER: np.repeat(names, len(items)), ITEM: np.tile(catalogue, len(names))})
+    scores = score_onnx(model, pairs)[:, 0].reshape(len(names), len(items))
+    found = []
+    for name, had, row in zip(names, users["had"], scores, strict=True):
+        chosen = best(row, [place[item] for item in had if item in place])
+        ranks = np.arange(1, len(chosen) + 1, dtype=np.int32)
+        found.append(pd.DataFrame({USER: name, ITEM: catalogue[chosen], "rank": ranks, "score": row[chosen]}))
+    return pd.concat(found, ignore_index=True)
