@@ -10,6 +10,7 @@ def job(arguments: Arguments) -> DriftReport:
     from pyspark.sql import functions as F
     from upath import UPath
 
+    from updraft.core.schema import quote
     from updraft.data import tables
     from updraft.data.session import session
     from updraft.monitoring.drift import compare
@@ -32,7 +33,9 @@ def job(arguments: Arguments) -> DriftReport:
     columns = compare(now, then, use_case.drift, learnt)
 
     shown = [name for name, how in then.items() if "names" not in how]  # A page on thousands of names tells nothing.
-    samples = [frame.orderBy(F.xxhash64("row_id")).limit(SAMPLE_ROWS).select(*shown).toPandas() for frame in (learnt, now)]
+    samples = [
+        frame.orderBy(F.xxhash64("row_id")).limit(SAMPLE_ROWS).select(*map(quote, shown)).toPandas() for frame in (learnt, now)
+    ]
     page = str(UPath(arguments.report).with_suffix(".html"))
     write_page(*samples, use_case.drift, report_path(page))
     return DriftReport(

@@ -22,7 +22,7 @@ def job(arguments: Arguments) -> EvaluateReport:
     from pyspark.sql import functions as F
 
     from updraft.core.kinds import more_is_better
-    from updraft.core.schema import EVENT_DATE, LABEL, ROW_ID
+    from updraft.core.schema import EVENT_DATE, HOLDOUT, LABEL, ROW_ID
     from updraft.data import tables
     from updraft.data.session import session
     from updraft.decisions.evidence import Candidate, Evidence, Gain, Holdout
@@ -31,7 +31,7 @@ def job(arguments: Arguments) -> EvaluateReport:
     from updraft.training.evaluation import judge
     from updraft.training.metrics import statistics
     from updraft.training.provenance import Used, log_rows
-    from updraft.training.windows import HOLDOUT, HOLDOUT_SPLIT, TRAIN_SPLIT, usable
+    from updraft.training.windows import HOLDOUT_SPLIT, TRAIN_SPLIT, usable
 
     client, task, policy = records.connect(use_case), use_case.task, use_case.gate
     challenger = records.registered(client, use_case, trained.version)

@@ -23,10 +23,10 @@ COLUMNS = ["number", "word", "constant", "absent"]
 
 def test_same_rows_do_not_drift_and_shifted_ones_do(spark: SparkSession) -> None:
     then = reference(frame(spark), COLUMNS)
-    same = {one.column: one for one in compare(frame(spark), then, Drift())}
+    same = {one.column: one for one in compare(frame(spark), then, Drift(), frame(spark))}
     assert set(same) == set(COLUMNS)
     assert not any(one.drifted for one in same.values())
-    moved = {one.column: one.psi for one in compare(frame(spark, shift=1.0, words="abcd"), then, Drift())}
+    moved = {one.column: one.psi for one in compare(frame(spark, shift=1.0, words="abcd"), then, Drift(), frame(spark))}
     assert moved["number"] > 0.25
     assert moved["word"] > 0.25
     assert moved["constant"] == moved["absent"] == 0
@@ -35,7 +35,7 @@ def test_same_rows_do_not_drift_and_shifted_ones_do(spark: SparkSession) -> None
 def test_a_flag_that_flips_and_a_constant_that_changes_have_drifted(spark: SparkSession) -> None:
     rows = pd.DataFrame({"flag": (RNG.random(ROWS) < 0.95).astype(float), "constant": 1.0})
     then = reference(spark.createDataFrame(rows), ["flag", "constant"])
-    now = compare(spark.createDataFrame(rows * 0), then, Drift())
+    now = compare(spark.createDataFrame(rows * 0), then, Drift(), spark.createDataFrame(rows))
     assert [one.drifted for one in now] == [True, True]
 
 

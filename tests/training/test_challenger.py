@@ -11,9 +11,9 @@ from pyspark.sql import DataFrame, SparkSession
 from updraft.core.use_case import UseCase
 from updraft.training import records
 from updraft.training.challenger import make_challenger
-from updraft.training.metrics import binary_metrics
-from updraft.training.scoring import holdout_scores, model_uri
-from updraft.training.windows import Windows
+from updraft.training.evaluation import judge
+from updraft.training.metrics import metrics
+from updraft.training.windows import Windows, usable
 
 LEAK = 0.80  # What is known before departure reaches about 0.70 in March; with a column known later it is near 1.
 
@@ -26,10 +26,11 @@ def made(frame: DataFrame, small: UseCase, cut: Windows):  # type: ignore[no-unt
 def test_march_is_predicted_neither_by_chance_nor_by_a_leak(
     spark: SparkSession, frame: DataFrame, small: UseCase, cut: Windows, made
 ) -> None:  # type: ignore[no-untyped-def]
-    holdout = frame.where(cut.holdout_interval.predicate())
-    labels, scores = holdout_scores(holdout, [model_uri(small, made.version)])
-    assert len(labels) > 5000
-    assert 0.62 < binary_metrics(labels, scores[0], 0.5)["auc"] < LEAK
+    holdout = usable(frame.where(cut.holdout_rows), small.task)
+    model = records.registered(records.connect(small), small, made.version)
+    judged = judge(small, holdout, frame.where(cut.train_rows), [model])
+    assert len(judged.rows) > 5000
+    assert 0.62 < metrics(small.task, judged.answers[0])["auc"] < LEAK
 
 
 def test_a_training_done_again_is_found_again(frame: DataFrame, small: UseCase, cut: Windows, made) -> None:  # type: ignore[no-untyped-def]

@@ -23,11 +23,12 @@ from updraft.data import tables
 from updraft.training import provenance, records
 from updraft.training.export import to_onnx
 from updraft.training.families import Columns, fit
-from updraft.training.plots import REPEATS, ROWS, curves, permutation_importance
+from updraft.training.plots.binary import curves
+from updraft.training.plots.importance import REPEATS, ROWS, permutation_importance
 from updraft.training.scoring import model_uri
 
 AIRFLOW = "http://127.0.0.1:8080"
-PICTURES = {"roc.png", "precision_recall.png", "calibration.png", "confusion.png", "importance.png"}
+PICTURES = {"roc.png", "precision_recall.png", "calibration.png", "confusion.png", "importance.png", "slices.png"}
 
 
 class Run:
@@ -179,7 +180,7 @@ def test_importance_names_every_feature_once(spark: SparkSession, judged: Judged
     importance = records.load_json(judged.trained.run_id, "plots/importance.json")
     features = feature_names(tables.read(spark, "flights", "features").columns)
     assert sorted(one["feature"] for one in importance["features"]) == sorted(features)
-    drops = [one["auc_drop"] for one in importance["features"]]
+    drops = [one["loss"] for one in importance["features"]]
     assert drops == sorted(drops, reverse=True)
     assert drops[0] > 0.005
     assert (importance["repeats"], importance["seed"], importance["rows"]) == (REPEATS, 1, ROWS)
@@ -193,12 +194,12 @@ def test_importance_finds_what_decides(spark: SparkSession) -> None:
     frame = spark.createDataFrame(rows)
     columns = Columns(["noise", "signal"], ["kind"])
     model = to_onnx(fit("lightgbm", frame, columns, {"n_estimators": 20}, 1, Task("binary")))
-    found = permutation_importance(model, rows, columns, seed=1)
+    found = permutation_importance(model, rows, columns, seed=1, task=Task("binary"))
     assert found is not None
     assert found["features"][0]["feature"] == "signal"
-    assert found["features"][0]["auc_drop"] > 0.3 > 10 * abs(found["features"][-1]["auc_drop"])
-    assert found == permutation_importance(model, rows, columns, seed=1)
-    assert permutation_importance(model, rows.assign(label=0.0), columns, seed=1) is None
+    assert found["features"][0]["loss"] > 0.3 > 10 * abs(found["features"][-1]["loss"])
+    assert found == permutation_importance(model, rows, columns, seed=1, task=Task("binary"))
+    assert permutation_importance(model, rows.assign(label=0.0), columns, seed=1, task=Task("binary")) is None
 
 
 def test_curves_of_a_perfect_and_of_a_blind_model() -> None:
@@ -250,7 +251,7 @@ def test_the_registered_model_says_who_is_champion_and_why(judged: Judged, small
 def test_judged_again_nothing_changes(judged: Judged) -> None:
     before = judged.seen()
     assert len(before["inputs"]) == 2
-    assert len(before["plots"]) == len(PICTURES) + 2
+    assert len(before["plots"]) == len(PICTURES) + 3
     judged.run("evaluate")
     judged.run("gate")
     assert judged.seen() == before

@@ -6,6 +6,7 @@ import pytest
 from pyspark.sql import DataFrame
 
 from updraft.core.errors import UpdraftError
+from updraft.core.kinds import Task
 from updraft.core.schema import LABEL, feature_names
 from updraft.core.sections import Algorithm, Bounds, Model, Search
 from updraft.core.use_case import UseCase
@@ -34,7 +35,7 @@ def tried(few: DataFrame, algorithms: dict[Any, Algorithm], **how: Any) -> Outco
     cut = windows(tables.partitions(few), model)
     rows = few.where(few.event_date <= cut.train[-1])
     told: list[Trial] = []
-    outcome = search(rows, Columns.of(rows, feature_names(rows.columns)), cut, model, told.append)
+    outcome = search(rows, Columns.of(rows, feature_names(rows.columns)), cut, Task("binary"), model, told.append)
     assert told == outcome.trials
     assert [trial.number for trial in told] == list(range(len(told)))
     return outcome
@@ -139,4 +140,4 @@ def test_ten_rows_on_ten_days_are_too_few(few: DataFrame, small: UseCase) -> Non
         windows(tables.partitions(ten), small.model)
     model = small.model.model_copy(update={"holdout": 1})
     with pytest.raises(UpdraftError, match="found 8 labelled rows in"):
-        check_rows(ten, windows(tables.partitions(ten), model), model)
+        check_rows(ten, windows(tables.partitions(ten), model), small.task, model)

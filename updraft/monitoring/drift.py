@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from updraft.core.reports import ColumnDrift
+from updraft.core.schema import quote
 from updraft.core.sections import Drift
 
 DECILES = [n / 10 for n in range(1, 10)]
@@ -26,19 +27,19 @@ Reference = dict[str, dict[str, Any]]
 def reference(frame: DataFrame, columns: list[str]) -> Reference:
     """What to keep of the training rows: each column's bins and the share of rows in each, as JSON."""
     numbers = [name for name in columns if not isinstance(frame.schema[name].dataType, T.StringType)]
-    quantiles = frame.select(*numbers).approxQuantile(numbers, DECILES, 0.001) if numbers else []
+    quantiles = frame.approxQuantile(list(map(quote, numbers)), DECILES, 0.001) if numbers else []
     bins: Reference = {name: {"edges": sorted(set(edges))} for name, edges in zip(numbers, quantiles, strict=True)}
     for name in columns:
         if name not in bins:
             top = (
-                frame.where(F.col(name).isNotNull())
+                frame.where(F.col(quote(name)).isNotNull())
                 .groupBy(name)
                 .count()
-                .orderBy(F.desc("count"), name)
+                .orderBy(F.desc("count"), "value")
                 .limit(MAX_CATEGORIES)
                 .collect()
             )
-            bins[name] = {"categories": [row[name] for row in top]}
+            bins[name] = {"categories": [row["value"] for row in top]}
     measured = shares(frame, bins)
     return {name: {**bins[name], "shares": measured[name]} for name in columns}
 
@@ -47,8 +48,8 @@ def unseen(frame: DataFrame, learnt: DataFrame, names: list[str]) -> Reference:
     """Of each column of names, the share of rows of ``frame`` whose name is among the rows of ``learnt``, and of new ones."""
     found: Reference = {}
     for name in names:
-        known = learnt.select(F.col(name).alias("known")).distinct()
-        joined = frame.join(known, F.col(name) == F.col("known"), "left")
+        known = learnt.select(F.col(quote(name)).alias("known")).distinct()
+        joined = frame.join(known, F.col(quote(name)) == F.col("known"), "left")
         rows, new = joined.agg(F.count("*"), F.count_if(F.col("known").isNull())).collect()[0]
         found[name] = {"names": True, "shares": {"known": 1 - new / rows, "new": new / rows} if rows else {}}
     return found
@@ -87,7 +88,7 @@ def psi(then: dict[str, float], now: dict[str, float]) -> float:
 
 
 def _bin(name: str, how: dict[str, Any]) -> Column:
-    column = F.col(name)
+    column = F.col(quote(name))
     if "edges" in how:
         number: Column = F.lit(0)
         for edge in how["edges"]:

@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 
 from updraft.core.kinds import Task
 from updraft.core.reports import SearchAndFitReport
-from updraft.core.schema import ROW_ID, feature_names
+from updraft.core.schema import ROW_ID, TRAIN, feature_names
 from updraft.core.use_case import UseCase
 from updraft.training import records
 from updraft.training.export import check_parity, score_onnx, to_onnx
@@ -24,7 +24,7 @@ from updraft.training.plots.importance import importance_figure, permutation_imp
 from updraft.training.provenance import Used, code_tags, dag_run_tags, log_rows
 from updraft.training.ranking import relevance
 from updraft.training.search import Outcome, Trial, check_rows, search
-from updraft.training.windows import TRAIN, Cut, usable
+from updraft.training.windows import Cut, usable
 
 # What a server of the model needs; given, so that MLflow does not spend seconds to infer it.
 REQUIREMENTS = ["mlflow", "onnx", "onnxruntime", "pandas"]

@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 
 from updraft.core.errors import UpdraftError
 from updraft.core.kinds import Task
-from updraft.core.schema import IDENTITY, LABEL, ROW_ID
+from updraft.core.schema import IDENTITY, LABEL, ROW_ID, quote
 from updraft.core.use_case import UseCase
 from updraft.training.records import Registered
 
@@ -33,15 +33,16 @@ def answers(frame: DataFrame, uri: str, task: Task) -> Column:
         raise UpdraftError(f"{uri}: it answers {given}, expected {task.outputs}. Have kind or data.target.classes changed?")
     result_type = ", ".join(f"{name} double" for name in task.outputs)
     answer = mlflow.pyfunc.spark_udf(frame.sparkSession, uri, result_type=result_type, env_manager="local")
-    answered: Column = answer(F.struct(*wanted))
+    answered: Column = answer(F.struct(*map(quote, wanted)))
     return answered
 
 
 def holdout_answers(holdout: DataFrame, uris: list[str], task: Task, columns: list[str]) -> pd.DataFrame:
     """The rows in order of their ids: row_id, label, ``columns``, and the outputs of model n as ``<output>@n``."""
-    asked = holdout.select(ROW_ID, LABEL, *columns, *[answers(holdout, uri, task).alias(f"@{n}") for n, uri in enumerate(uris)])
+    kept = [ROW_ID, LABEL, *map(quote, columns)]
+    asked = holdout.select(*kept, *[answers(holdout, uri, task).alias(f"@{n}") for n, uri in enumerate(uris)])
     outputs = [F.col(f"`@{n}`.{name}").alias(f"{name}@{n}") for n in range(len(uris)) for name in task.outputs]
-    return asked.select(ROW_ID, LABEL, *columns, *outputs).toPandas().sort_values(ROW_ID, ignore_index=True)
+    return asked.select(*kept, *outputs).toPandas().sort_values(ROW_ID, ignore_index=True)
 
 
 def predictions(frame: DataFrame, use_case: UseCase, champion: Registered) -> DataFrame:

@@ -16,7 +16,7 @@ from pyspark.util import inheritable_thread_target
 
 from updraft.core.errors import UpdraftError
 from updraft.core.kinds import Task, more_is_better
-from updraft.core.schema import LABEL
+from updraft.core.schema import LABEL, quote
 from updraft.core.sections import Algorithm, Bounds, Choices, Model, Search
 from updraft.training.clusters import space
 from updraft.training.export import score_onnx, to_onnx
@@ -206,7 +206,7 @@ def _block(frame: DataFrame, fold: Fold, columns: Columns, task: Task, model: Mo
     points, truth = None, None
     if task.kind == "clustering":
         validation = validation.cache()  # In one order: it is read here, and predicted later.
-        points = space(validation.select(*columns.all).toPandas(), columns.numbers, columns.categories)
+        points = space(validation.select(*map(quote, columns.all)).toPandas(), columns.numbers, columns.categories)
     if model.metric in RANKED:
         truth = Truth.of(train, validation, relevance(model, train))
         if not truth.users:

@@ -13,10 +13,9 @@ from pyspark.sql import functions as F
 from updraft.core.errors import UpdraftError
 from updraft.core.interval import SNAPSHOT, Interval, on_days
 from updraft.core.kinds import Task
-from updraft.core.schema import EVENT_DATE, LABEL, ROW_ID, SPLIT
+from updraft.core.schema import EVENT_DATE, HOLDOUT, LABEL, ROW_ID, SPLIT, TRAIN
 from updraft.core.sections import Model
 
-TRAIN, HOLDOUT = "train", "holdout"  # The values of SPLIT.
 PART = "__part"
 TRAIN_SPLIT, HOLDOUT_SPLIT = f"{SPLIT} = '{TRAIN}'", f"{SPLIT} = '{HOLDOUT}'"
 
