@@ -11,7 +11,7 @@ def job(arguments: Arguments) -> SearchAndFitReport:
     from updraft.data.session import session
     from updraft.monitoring.drift import reference, unseen
     from updraft.training.challenger import make_challenger
-    from updraft.training.ranking import ITEM, USER
+    from updraft.training.families.als import ITEM, USER
     from updraft.training.windows import cut, usable
 
     spark = session(use_case)

@@ -22,7 +22,8 @@ EVIDENCE: dict[str, Any] = {
         "metrics": {"auc": 0.71, "f1": 0.4},
     },
     "champion": {
-        "version": 1, "algorithm": "logistic_regression", "trained_until": "2013-01-31", "overlap": None, "description": "late flights",
+        "version": 1, "algorithm": "logistic_regression", "trained_until": "2013-01-31", "overlap": None,
+        "description": "late flights",
         "metrics": {"auc": 0.69, "f1": 0.4},
     },
     "gain": {"metric": "auc", "value": 0.02, "lower": 0.01, "upper": 0.03, "confidence": 0.95},

@@ -27,7 +27,8 @@ Reference = dict[str, dict[str, Any]]
 def reference(frame: DataFrame, columns: list[str]) -> Reference:
     """What to keep of the training rows: each column's bins and the share of rows in each, as JSON."""
     numbers = [name for name in columns if not isinstance(frame.schema[name].dataType, T.StringType)]
-    quantiles = frame.approxQuantile(list(map(quote, numbers)), DECILES, 0.001) if numbers else []
+    finite = frame.select(*[_finite(name).alias(f"n{place}") for place, name in enumerate(numbers)])
+    quantiles = finite.approxQuantile(finite.columns, DECILES, 0.001) if numbers else []
     bins: Reference = {name: {"edges": sorted(set(edges))} for name, edges in zip(numbers, quantiles, strict=True)}
     for name in columns:
         if name not in bins:
@@ -88,11 +89,18 @@ def psi(then: dict[str, float], now: dict[str, float]) -> float:
 
 
 def _bin(name: str, how: dict[str, Any]) -> Column:
-    column = F.col(quote(name))
     if "edges" in how:
+        column = _finite(name)
         number: Column = F.lit(0)
         for edge in how["edges"]:
             # A value that is an edge has a bin of its own: a flag that is nearly always set has no other edge.
             number = number + F.when(column > edge, 2).when(column == edge, 1).otherwise(0)
-        return F.when(column.isNull() | F.isnan(column), F.lit("absent")).otherwise(number.cast("string"))
-    return F.when(column.isin(how["categories"]), column).otherwise(OTHER)
+        return F.when(column.isNull(), F.lit("absent")).otherwise(number.cast("string"))
+    column = F.col(quote(name))
+    return F.when(column.isNull(), F.lit("absent")).when(column.isin(how["categories"]), column).otherwise(OTHER)
+
+
+def _finite(name: str) -> Column:
+    """NaN and the infinite are absent, as models take them."""
+    column = F.col(quote(name))
+    return F.when(F.abs(column) < float("inf"), column)  # NaN is larger still, for Spark.

@@ -12,10 +12,10 @@ from pyspark.sql import functions as F
 
 from updraft.core.schema import LABEL
 from updraft.core.sections import Model
+from updraft.training.families.als import ITEM, USER
 
 Floats = npt.NDArray[np.float64]
 Score = Callable[[pd.DataFrame], Floats]  # From rows of user and item to scores of shape (rows, 1).
-USER, ITEM = "user", "item"  # The feature columns of every recommender.
 RANKED = ("precision_at_10", "ndcg_at_10", "coverage")
 TOP = 10
 USERS = 200  # Of the holdout, chosen by a hash, for whom everything is ranked.

@@ -12,7 +12,8 @@ from pyspark.sql import functions as F
 from updraft.core.schema import EVENT_TIME
 from updraft.core.use_case import UseCase
 from updraft.training.export import score_onnx
-from updraft.training.ranking import ITEM, PAIRS, USER, best, known_items
+from updraft.training.families.als import ITEM, USER
+from updraft.training.ranking import PAIRS, best, known_items
 from updraft.training.records import Registered
 from updraft.training.scoring import model_uri
 

@@ -21,8 +21,9 @@ from updraft.core.sections import Algorithm, Bounds, Choices, Model, Search
 from updraft.training.clusters import space
 from updraft.training.export import score_onnx, to_onnx
 from updraft.training.families import Columns, Fitted, Parameters, check_parameters, fit
+from updraft.training.families.als import ITEM, USER
 from updraft.training.metrics import Answers, Floats, best_threshold, metrics, statistics
-from updraft.training.ranking import ITEM, RANKED, USER, Truth, rank, relevance
+from updraft.training.ranking import RANKED, Truth, rank, relevance
 from updraft.training.windows import Cut, Fold
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
