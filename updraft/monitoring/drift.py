@@ -32,14 +32,8 @@ def reference(frame: DataFrame, columns: list[str]) -> Reference:
     bins: Reference = {name: {"edges": sorted(set(edges))} for name, edges in zip(numbers, quantiles, strict=True)}
     for name in columns:
         if name not in bins:
-            top = (
-                frame.where(F.col(quote(name)).isNotNull())
-                .groupBy(name)
-                .count()
-                .orderBy(F.desc("count"), "value")
-                .limit(MAX_CATEGORIES)
-                .collect()
-            )
+            values = frame.select(F.col(quote(name)).alias("value")).dropna()
+            top = values.groupBy("value").count().orderBy(F.desc("count"), "value").limit(MAX_CATEGORIES).collect()
             bins[name] = {"categories": [row["value"] for row in top]}
     measured = shares(frame, bins)
     return {name: {**bins[name], "shares": measured[name]} for name in columns}
