@@ -97,7 +97,8 @@ def ten_tasks_seconds(root: Path) -> float:
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        lay_sample("flights", root / "landing", date.fromisoformat(DAY), date.fromisoformat(DAY))
+        day = date.fromisoformat(DAY)
+        lay_sample("flights", root / "landing", first=day, last=day)
         plain = str(Path(sys.executable).parent / "spark-submit")
         jars = ",".join(str(jar) for jar in sorted(JARS.glob("delta-*.jar")))
         costs = harness.in_turns(

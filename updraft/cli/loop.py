@@ -104,7 +104,7 @@ class Loop(ABC):
         if source != settings().path(self.use_case.data.input):
             say(f"your own, in {source}")
         else:
-            say(f"{lay_sample(self.use_case.name, None, None, None, **options)} files in {source}")
+            say(f"{lay_sample(self.use_case.name, **options)} files in {source}")
 
     def start_servers(self, say: Say) -> servers.Servers:
         """Start what is not running; this process then speaks to it."""

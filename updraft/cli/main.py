@@ -81,19 +81,23 @@ def down() -> None:
 @app.command()
 def sample(
     name: UseCaseName,
-    out: Annotated[Path | None, typer.Option(help="Folder to lay the files into. Default: the landing folder.")] = None,
+    rows: Annotated[int | None, typer.Option(min=1, help="How many rows to make. Default: few enough for a quick run.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Same seed, same files. Each use case has its own default.")] = None,
+    drift: Annotated[float | None, typer.Option(min=0, help="How much they drift over time: 0 not at all, 1 visibly.")] = None,
     start: Annotated[str | None, typer.Option(help="First day, e.g. 2013-01-01.")] = None,
     end: Annotated[str | None, typer.Option(help="Last day, included.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder to lay the files into. Default: the landing folder.")] = None,
 ) -> None:
-    """Lay a use case's sample data into its landing folder, as its source would: a raw file for each partition."""
+    """Lay a use case's sample data into its landing folder, as its source would. What is real is not made to measure."""
     from updraft.cli.sample import lay_sample
     from updraft.core.interval import parse_day
 
     def day(text: str | None, option: str) -> date | None:
         return parse_day(text, option) if text else None
 
-    laid = lay_sample(name, out, day(start, "--start"), day(end, "--end"))
-    console.print(f"{laid} files laid.")
+    days = {"first": day(start, "--start"), "last": day(end, "--end")}
+    laid = lay_sample(name, out, rows=rows, seed=seed, drift=drift, **days)
+    console.print(f"{laid} file{'s' * (laid != 1)} laid.")
 
 
 @app.command()

@@ -1,6 +1,7 @@
 """Makes accidents as the US accidents of 2016 to 2023 have them (Moosavi): JSON lines of four years, 46 columns, many nulls."""
 
 import json
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,8 @@ PLACES: list[tuple[str, float, float, str, list[str], float]] = [
 SKIES = ["Fair", "Clear", "Mostly Cloudy", "Overcast", "Partly Cloudy", "Light Rain", "Rain", "Light Snow", "Fog"]
 WINDS = ["CALM", "N", "S", "SSW", "W", "NW", "VAR", "East", "South", "Calm"]
 ROADS = ["Main St", "Oak Ave", "Lake Rd", "Park Blvd", "Mill Creek Rd", "Washington St", "County Line Rd", "2nd Ave"]
-HOURS = np.array([2, 1, 1, 1, 2, 4, 7, 10, 10, 7, 6, 6, 6, 6, 7, 9, 10, 10, 7, 5, 4, 3, 3, 2], float)
+HOURS = np.array([2, 1, 1, 1, 2, 4, 7, 10, 10, 7, 6, 6, 6, 6, 7, 9, 10, 10, 7, 5, 4, 3, 3, 2]).cumsum() / 129
+SHARES_OF_PLACES = np.array([share for *_, share in PLACES]).cumsum()
 UNUSUAL = ["Amenity", "Bump", "Give_Way", "No_Exit", "Railway", "Roundabout", "Station", "Stop", "Traffic_Calming"]
 SHARES = dict(zip(UNUSUAL, [0.011, 0.0005, 0.002, 0.002, 0.006, 0.0003, 0.024, 0.03, 0.0005], strict=True))
 
@@ -63,13 +65,13 @@ def lay(
 
 
 def _share_of_source1(days: float, drift: float) -> float:
-    return float(np.clip(0.3 + drift * 0.6 * np.clip((days / DAYS - 0.25) / 0.65, 0, 1), 0, 1))
+    return min(1, 0.3 + drift * 0.6 * min(1, max(0, (days / DAYS - 0.25) / 0.65)))
 
 
 def _accident(rng: np.random.Generator, number: int, day: datetime, source1: float) -> dict[str, Any]:
-    hour = int(rng.choice(24, p=HOURS / HOURS.sum()))
+    hour = int(np.searchsorted(HOURS, rng.random()))
     begun = day + timedelta(hours=hour, seconds=int(rng.integers(3600)))
-    place = rng.choice(len(PLACES), p=[share for *_, share in PLACES])
+    place = int(np.searchsorted(SHARES_OF_PLACES, rng.random()))
     state, latitude, longitude, zone, cities, _ = PLACES[place]
     first_source = bool(rng.random() < source1)
     road = float(rng.random())  # Below 0.35 an interstate, below 0.55 a highway.
@@ -109,8 +111,8 @@ def _accident(rng: np.random.Generator, number: int, day: datetime, source1: flo
         "Distance(mi)": distance,
         "Description": f"{'Road closed due to accident' if severity == 4 else 'Accident'} on {street}.",
         "Street": street,
-        "City": str(rng.choice(cities)),
-        "County": str(rng.choice(cities)),
+        "City": _one(rng, cities),
+        "County": _one(rng, cities),
         "State": state,
         "Zipcode": f"{rng.integers(10000, 99999)}" + (f"-{rng.integers(1000, 9999)}" if rng.random() < 0.3 else ""),
         "Country": "US",
@@ -121,11 +123,11 @@ def _accident(rng: np.random.Generator, number: int, day: datetime, source1: flo
         "Wind_Chill(F)": _or_none(rng, 0.29, temperature),
         "Humidity(%)": _or_none(rng, 0.027, float(rng.integers(15, 101))),
         "Pressure(in)": _or_none(rng, 0.018, round(float(rng.normal(29.5, 0.9)), 2)),
-        "Visibility(mi)": _or_none(rng, 0.023, float(rng.choice([1.0, 2.0, 5.0, 7.0])) if wet else 10.0),
-        "Wind_Direction": _or_none(rng, 0.022, str(rng.choice(WINDS))),
+        "Visibility(mi)": _or_none(rng, 0.023, _one(rng, [1.0, 2.0, 5.0, 7.0]) if wet else 10.0),
+        "Wind_Direction": _or_none(rng, 0.022, _one(rng, WINDS)),
         "Wind_Speed(mph)": _or_none(rng, 0.07, float(rng.integers(0, 25))),
         "Precipitation(in)": _or_none(rng, 0.31, round(float(rng.exponential(0.05)), 2) if wet else 0.0),
-        "Weather_Condition": _or_none(rng, 0.024, str(rng.choice(SKIES[5:] if wet else SKIES[:5]))),
+        "Weather_Condition": _or_none(rng, 0.024, _one(rng, SKIES[5:] if wet else SKIES[:5])),
         "Amenity": flags["Amenity"],
         "Bump": flags["Bump"],
         "Crossing": crossing,
@@ -146,10 +148,10 @@ def _accident(rng: np.random.Generator, number: int, day: datetime, source1: flo
 
 def _street(rng: np.random.Generator, road: float) -> str:
     if road < 0.35:
-        return f"I-{rng.choice([5, 10, 25, 80, 95, 405])} {rng.choice(list('NSEW'))}"
+        return f"I-{_one(rng, [5, 10, 25, 80, 95, 405])} {_one(rng, 'NSEW')}"
     if road < 0.55:
         return f"US Highway {rng.integers(1, 99)}"
-    return f"{rng.choice(ROADS)}"
+    return _one(rng, ROADS)
 
 
 def _time(rng: np.random.Generator, time: datetime, first_source: bool) -> str:
@@ -158,6 +160,10 @@ def _time(rng: np.random.Generator, time: datetime, first_source: bool) -> str:
     if not first_source or draw > 0.2:
         return f"{time:%Y-%m-%d %H:%M:%S}"
     return f"{time:%Y-%m-%d %H:%M:%S}.000000000" if draw > 0.03 else f"{time.month}/{time.day}/{time.year} {time:%H:%M}"
+
+
+def _one(rng: np.random.Generator, values: Sequence[Any]) -> Any:
+    return values[int(rng.integers(len(values)))]
 
 
 def _or_none(rng: np.random.Generator, share: float, value: Any) -> Any:
@@ -169,5 +175,5 @@ def _spoil(rng: np.random.Generator, accident: dict[str, Any]) -> None:
         *(("Start_Time", "0001-01-01 00:00:00"), ("Start_Time", "9999-12-31 23:59:59"), ("Start_Time", "soon")),
         *(("Start_Lat", "NaN"), ("Visibility(mi)", -1.0), ("Distance(mi)", "1,024.5")),
     ]
-    column, value = faults[rng.integers(len(faults))]
+    column, value = _one(rng, faults)
     accident[column] = value
