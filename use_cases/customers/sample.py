@@ -42,7 +42,7 @@ def lay(
     Same arguments, same bytes. Quirks: cancellations (an invoice C..., a quantity below 0), lines without a customer, an
     enormous order that is cancelled at once, articles for nothing, postage, lines that stand twice. One line in two
     hundred is bad: a time of the year 1 or 9999, a quantity with a comma, a price that is NaN or below 0.
-    ``drift`` raises the quantities over the last two months: at 1 to three times as much.
+    ``drift`` raises the quantities over the last two months: at 1 to eight times as much.
     """
     rng = np.random.default_rng(seed)
     lines = _lines(rng, rows, drift)
@@ -63,7 +63,7 @@ def _lines(rng: np.random.Generator, rows: int, drift: float) -> pd.DataFrame:
     length = 1 + rng.poisson(np.array([mean - 1 for *_, mean, _ in KINDS])[kind])
     invoice = np.repeat(np.arange(len(kind)), length)[:rows]
     late = drift * np.clip((offset[invoice] - 120) / 15, 0, 1)
-    amount = np.array([mean for *_, mean in KINDS])[kind[invoice]] * (1 + 2 * late)
+    amount = np.array([mean for *_, mean in KINDS])[kind[invoice]] * (1 + 7 * late)
     quantity = np.maximum(1, (amount * rng.lognormal(-0.2, 0.6, rows)).round()).astype(int)
     article = (600 * rng.beta(0.8, 2.5, rows)).astype(int)
     price = np.round(0.4 + (article * 7919 % 97) / 12, 2) * (rng.random(rows) > 0.004)
