@@ -20,7 +20,6 @@ from updraft.cli import servers
 from updraft.cli.run import source_days
 from updraft.core.errors import UpdraftError
 from updraft.core.interval import Interval
-from updraft.core.settings import REPO
 from updraft.core.use_case import UseCase
 
 FIRST, LAST = "2013-01-10", "2013-01-15"
@@ -35,7 +34,6 @@ def small_root(root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     content["drift"] |= {"min_columns": 1}  # A sixth of the drift window was not trained on, so something drifts.
     file.write_text(yaml.safe_dump(content, sort_keys=False))
     monkeypatch.setenv("UPDRAFT_USE_CASES", str(root / "use_cases"))
-    monkeypatch.setenv("PYTHONPATH", str(REPO))
     lay(root, FIRST, LAST)
     yield root
     servers.stop()
