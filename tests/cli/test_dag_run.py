@@ -1,7 +1,6 @@
 """A DAG run without a scheduler, in a real Airflow: retries, branches, and a run that another DAG has made."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from updraft.cli import servers
-from updraft.core.settings import settings
+from updraft.core.settings import REPO, settings
 
 DAGS = """
 from datetime import timedelta
@@ -85,8 +84,9 @@ def dags(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def run(dag_id: str, run_id: str, **conf: object) -> tuple[int, list[tuple[str, str]]]:
     """The exit code, and the tasks' states as they were told."""
     command = [sys.executable, "-m", "updraft.cli.dag_run", dag_id, run_id, json.dumps(conf)]
-    env = {**servers.environment("", ""), "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(
+        command, env=servers.environment("", ""), cwd=REPO, capture_output=True, text=True, check=False, timeout=120
+    )
     return done.returncode, [(event["task"], event["state"]) for event in map(json.loads, done.stdout.splitlines())]
 
 

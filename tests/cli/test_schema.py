@@ -7,8 +7,9 @@ import yaml
 from typer.testing import CliRunner
 
 from updraft.cli.main import app
+from updraft.core.sections import Data, Model, Search
 from updraft.core.settings import REPO
-from updraft.core.use_case import Data, Model, Search, UseCase
+from updraft.core.use_case import UseCase
 
 
 def printed(*words: str) -> str:

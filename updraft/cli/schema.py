@@ -74,8 +74,9 @@ def _choices(value: Schema) -> list[Schema]:
 
 def _entries(value: Schema, known: Schema) -> list[Schema]:
     """What stands under names of the user's own, where a key holds a mapping of such."""
-    entry = _resolve(value, known).get("additionalProperties")
-    return [entry] if isinstance(entry, dict) else []
+    value = _resolve(value, known)
+    entries = [value.get("additionalProperties"), *value.get("patternProperties", {}).values()]
+    return [entry for entry in entries if isinstance(entry, dict)]
 
 
 def _kind(value: Schema, known: Schema) -> str:
@@ -97,6 +98,7 @@ def _name(value: Schema, known: Schema) -> str:
         return f"list of {_kind(value['items'], known)}"
     if value.get("type") == "object":
         names = _kind(value["propertyNames"], known) if "propertyNames" in value else "name"
+        names += "".join(f" matching {pattern}" for pattern in value.get("patternProperties", {}))
         kinds = " or ".join(_kind(entry, known) for entry in _entries(value, known))
         return f"mapping of {names} to {kinds}"
     name = value.get("format") or value.get("type", "anything")
