@@ -50,7 +50,7 @@ def publish(audit: "Audit", use_case: UseCase, interval: Interval, outcomes: lis
     from updraft.data import tables
     from updraft.quality.audit import check_share
 
-    check_share(audit, use_case.data.max_quarantine)
+    check_share(audit, use_case)
     tables.replace(audit.quarantine, use_case, "quarantine", interval.predicate())
     tables.replace(audit.clean, use_case, "clean", interval.predicate())
     clean, quarantined = audit.clean.count(), audit.quarantine.count()

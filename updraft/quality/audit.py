@@ -11,6 +11,7 @@ from updraft.core.use_case import UseCase
 from updraft.quality.suites import Checked
 
 REASONS = "reasons"
+ELSEWHERE = "event_time: not in the partition"
 REPLACED = "\ufffd"  # What readers put in place of bytes that are no text.
 
 
@@ -64,7 +65,7 @@ def structural_audit(typed: DataFrame, use_case: UseCase) -> Audit:
         event_time = F.expr(data.event_time)
         # Ingestion has given a row that lies nowhere the start of a partition as its event time.
         elsewhere = ~event_time.eqNullSafe(F.col("__raw.event_time"))
-        reasons.append(F.when(~corrupt & elsewhere, _found("event_time: not in the partition", event_time.cast("string"))))
+        reasons.append(F.when(~corrupt & elsewhere, _found(ELSEWHERE, event_time.cast("string"))))
         identity = [F.date_format(event_time, "yyyy-MM-dd'T'HH:mm:ss.SSSSSS"), *identity]
     rows = typed.select(
         F.col("__raw.event_time").alias("event_time"),
@@ -99,14 +100,21 @@ def apply_suites(audit: Audit, checked: list[Checked]) -> Audit:
     return Audit(rows.withColumn(REASONS, _add(REASONS, *found)).cache()) if found else audit
 
 
-def check_share(audit: Audit, limit: float) -> None:
-    """Refuse partitions of which a larger share than ``limit`` would go to quarantine.
+def check_share(audit: Audit, use_case: UseCase) -> None:
+    """Refuse partitions of which a larger share than ``data.max_quarantine`` would go to quarantine.
+
+    Where files hold rows of any time, those that belong to no partition do not count against the one that keeps them, unless
+    there are no others.
 
     Raises:
         UpdraftError: names each partition and its share.
     """
+    limit, rows = use_case.data.max_quarantine, audit.rows
+    if not use_case.data.dated:
+        placed = rows.where(~F.exists(REASONS, lambda reason: reason.startswith(ELSEWHERE)))
+        rows = rows if placed.isEmpty() else placed
     share = F.avg((F.size(REASONS) > 0).cast("double")).alias("share")
-    days = audit.rows.groupBy("event_date").agg(share).where(F.col("share") > limit).orderBy("event_date").collect()
+    days = rows.groupBy("event_date").agg(share).where(F.col("share") > limit).orderBy("event_date").collect()
     if days:
         listed = ", ".join(f"{row['event_date']} ({row['share']:.0%})" for row in days)
         reasons = ", ".join(f"{reason}: {rows}" for reason, rows in sorted(audit.counts().items()))
