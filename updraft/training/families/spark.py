@@ -32,6 +32,7 @@ BINS = 10
 TREES = ("random_forest", "gradient_boosted_trees")
 # Without regularisation, or by covariances, these need columns of which none follows from the others.
 INDEPENDENT = ("linear_regression", "generalized_linear_regression", "gaussian_mixture")
+REFUSALS = ("IllegalArgumentException", "SingularMatrixException")  # By which Java code of Spark ML says no.
 INDEXED, FILLED, FEATURES, WEIGHT = "__index", "__filled", "features", "weight"
 
 
@@ -100,16 +101,16 @@ def fit_spark(
 
 def refusal(algorithm: str, error: Exception) -> Exception:
     """What a user is told of a value or of rows that Spark refuses; any other failure stays as it is."""
-    reason = str(error).splitlines()[0]
+    reason = str(error)
     if isinstance(error, Py4JJavaError):
         cause: Any = error.java_exception
         while cause.getCause() is not None:
             cause = cause.getCause()
-        if "IllegalArgumentException" not in cause.getClass().getSimpleName():
+        if not cause.getClass().getSimpleName().endswith(REFUSALS):
             fault: Exception = error
             return fault
-        reason = str(cause.getMessage()).splitlines()[0]
-    reason = reason.removeprefix("requirement failed: ").rstrip(".")
+        reason = str(cause.getMessage())
+    reason = reason.splitlines()[0].removeprefix("requirement failed: ").rstrip(".")
     return UpdraftError(f"model.algorithms.{algorithm}: {reason}. See the parameter in Spark's documentation.")
 
 
