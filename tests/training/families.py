@@ -33,7 +33,7 @@ CASES: dict[str, tuple[Kind, str, dict[str, Any]]] = {
     "regression LightGBM": ("regression", "lightgbm", {"n_estimators": 20}),
     "k-means": ("clustering", "k_means", {"k": 5, "maxIter": 5}),
     "bisecting k-means": ("clustering", "bisecting_k_means", {"k": 4, "maxIter": 5}),
-    "Gaussian mixture": ("clustering", "gaussian_mixture", {"k": 3, "maxIter": 5}),
+    "Gaussian mixture": ("clustering", "gaussian_mixture", {"k": 3, "maxIter": 20}),
     "explicit recommendation": ("recommendation", "als", {"rank": 3, "maxIter": 4, "regParam": 0.02}),
     "implicit recommendation": ("recommendation", "als", {"rank": 3, "maxIter": 4, "implicitPrefs": True}),
 }

@@ -42,12 +42,21 @@ def test_every_algorithm_of_every_kind_is_tried(spark: SparkSession) -> None:
     assert tried == {kind: set(traits.algorithms) for kind, traits in TRAITS.items()}
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case != "implicit recommendation"])
+@pytest.mark.parametrize("case", [case for case in CASES if case not in ("implicit recommendation", "Gaussian mixture")])
 def test_a_family_learns_a_clear_signal(learnt: Callable[[str], Learnt], case: str) -> None:
     found = learnt(case)
     assert found.native.shape == (2 * ROWS, len(found.fitted.task.outputs))
-    floors = {"multiclass naive Bayes": 0.1, "multiclass boosted": 0.2, "Gaussian mixture": 0.3}
+    floors = {"multiclass naive Bayes": 0.1, "multiclass boosted": 0.2, "regression boosted": 0.25}
     assert quality(case, found) > floors.get(case, 0.5)
+
+
+def test_a_gaussian_mixture_finds_groups_of_numbers(spark: SparkSession) -> None:
+    """Of numbers alone: a one-hot column that never varies in a component makes that one's density arbitrarily large."""
+    columns, task = Columns(["a.b c", "größe"], []), Task("clustering")
+    fitted = fit("gaussian_mixture", frame_of(spark, rows_of("clustering", 1)), columns, {"k": 3, "maxIter": 20}, 1, task)
+    usual = rows_of("clustering", 2)
+    _, scores = fitted.predict(frame_of(spark, usual))
+    assert normalized_mutual_info_score((usual["größe"] / 1000).round(), scores[:, 0]) > 0.9
 
 
 def test_implicit_feedback_puts_what_was_liked_before_what_was_not(learnt: Callable[[str], Learnt]) -> None:
