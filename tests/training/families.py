@@ -16,24 +16,24 @@ ROWS = 300
 CLASSES = ("low", "middle", "high", "never")  # No row is of the last one.
 NAMES = ["a.b c", "größe", "flat", "kind.of", "`quoted`"]
 CASES: dict[str, tuple[Kind, str, dict[str, Any]]] = {
-    "binary logistic regression": ("binary", "logistic_regression", {"maxIter": 20}),
+    "binary logistic regression": ("binary", "logistic_regression", {"maxIter": 10}),
     "binary forest": ("binary", "random_forest", {"numTrees": 6}),
     "binary boosted": ("binary", "gradient_boosted_trees", {"maxIter": 3, "subsamplingRate": 0.9}),
     "binary naive Bayes": ("binary", "naive_bayes", {}),
     "binary LightGBM": ("binary", "lightgbm", {"n_estimators": 20, "subsample": 0.8, "subsample_freq": 1}),
-    "multiclass logistic regression": ("multiclass", "logistic_regression", {"maxIter": 20}),
+    "multiclass logistic regression": ("multiclass", "logistic_regression", {"maxIter": 10}),
     "multiclass forest": ("multiclass", "random_forest", {"numTrees": 6}),
     "multiclass boosted": ("multiclass", "gradient_boosted_trees", {"maxIter": 2, "maxDepth": 3}),
     "multiclass naive Bayes": ("multiclass", "naive_bayes", {"modelType": "gaussian"}),
     "multiclass LightGBM": ("multiclass", "lightgbm", {"n_estimators": 20}),
     "linear regression": ("regression", "linear_regression", {}),
     "regression forest": ("regression", "random_forest", {"numTrees": 6}),
-    "regression boosted": ("regression", "gradient_boosted_trees", {"maxIter": 3}),
+    "regression boosted": ("regression", "gradient_boosted_trees", {"maxIter": 4, "stepSize": 0.5}),
     "generalized regression": ("regression", "generalized_linear_regression", {"family": "gamma", "link": "log"}),
     "regression LightGBM": ("regression", "lightgbm", {"n_estimators": 20}),
-    "k-means": ("clustering", "k_means", {"k": 3, "maxIter": 5}),
+    "k-means": ("clustering", "k_means", {"k": 5, "maxIter": 5}),
     "bisecting k-means": ("clustering", "bisecting_k_means", {"k": 4, "maxIter": 5}),
-    "Gaussian mixture": ("clustering", "gaussian_mixture", {"k": 2, "maxIter": 5}),
+    "Gaussian mixture": ("clustering", "gaussian_mixture", {"k": 3, "maxIter": 20}),
     "explicit recommendation": ("recommendation", "als", {"rank": 3, "maxIter": 4, "regParam": 0.02}),
     "implicit recommendation": ("recommendation", "als", {"rank": 3, "maxIter": 4, "implicitPrefs": True}),
 }
@@ -86,6 +86,7 @@ def rows_of(kind: Kind, seed: int, implicit: bool = False) -> pd.DataFrame:
         case "regression":
             return rows.assign(label=np.exp(signal / 3))
         case _:
+            rows["a.b c"] += 8.0 * (group == 1)
             return rows.assign(label=np.nan)
 
 

@@ -21,6 +21,7 @@ from updraft.training.export.linear import (
 from updraft.training.export.preparation import of_sklearn, of_spark
 from updraft.training.export.trees import lightgbm_trees, spark_trees
 from updraft.training.families import Fitted, Recommender, Scores, SklearnModel, SparkModel
+from updraft.training.families.fitted import spread
 
 # Of a score, or of 1 where that is more. What is double throughout differs by 1e-15, trees, whose sum ONNX Runtime rounds to
 # single precision, by 6e-8, and ALS, which adds up in it, by 5e-7 with 100 factors. A wrong export differs by 1e-3 or more.
@@ -45,9 +46,11 @@ HEADS: dict[Any, Head] = {
 def to_onnx(fitted: Fitted) -> onnx.ModelProto:
     """The whole pipeline: an input of shape (rows,) for each feature column, an output of shape (rows,) for each score.
 
-    MLflow's ONNX flavour feeds a DataFrame's columns one by one and flattens what comes out, so all have one dimension.
+    MLflow's ONNX flavour feeds a DataFrame's columns one by one and flattens what comes out, so all have one dimension. But a
+    single feature it feeds as a matrix, so that input is of shape (rows, 1).
     """
-    graph = Graph(fitted.columns, fitted.task.outputs)
+    present = fitted.present if isinstance(fitted, SparkModel | SklearnModel) else []
+    graph = Graph(fitted.columns, fitted.task.outputs, len(present) or 1)
     match fitted:
         case SparkModel():
             model = fitted.model.stages[-1]
@@ -58,6 +61,8 @@ def to_onnx(fitted: Fitted) -> onnx.ModelProto:
             scores = recommender(graph, fitted)
         case _:
             raise TypeError(f"no export for {type(fitted).__name__}")
+    if 0 < len(present) < len(fitted.task.outputs):
+        scores = graph.add("MatMul", scores, spread(np.eye(len(present)), present, fitted.task))
     return graph.model(scores)
 
 
@@ -66,7 +71,10 @@ def score_onnx(model: onnx.ModelProto, rows: pd.DataFrame) -> Scores:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    feed = {i.name: rows[i.name].to_numpy(object if "string" in i.type else float) for i in session.get_inputs()}
+    feed = {
+        given.name: rows[given.name].to_numpy(object if "string" in given.type else float).reshape([-1, 1][: len(given.shape)])
+        for given in session.get_inputs()
+    }
     return np.column_stack([np.asarray(one, dtype=float) for one in session.run(None, feed)])
 
 

@@ -18,9 +18,11 @@ Array = npt.NDArray[Any]
 class Graph:
     """Nodes and constants, added in order. A tensor is spoken of by its name; arrays become constants."""
 
-    def __init__(self, columns: Columns, outputs: Sequence[str]) -> None:
+    def __init__(self, columns: Columns, outputs: Sequence[str], width: int) -> None:
+        """``width``: how many numbers a head gives; fewer than there are outputs, where a class had no row in training."""
         self.columns = columns
         self.outputs = outputs
+        self.width = width
         self._taken = {*columns.all, *outputs}  # A feature may be called anything.
         self._nodes: list[onnx.NodeProto] = []
         self._constants: list[onnx.TensorProto] = []
@@ -50,8 +52,8 @@ class Graph:
         return model
 
     def _inputs(self) -> list[onnx.ValueInfoProto]:
-        # MLflow feeds columns of shape (rows,), but a single one as a matrix: so its shape stays open.
-        shape = ["rows"] if len(self.columns.all) > 1 else None
+        # MLflow feeds columns of shape (rows,), but a single one as a matrix.
+        shape: list[str | int] = ["rows"] if len(self.columns.all) > 1 else ["rows", 1]
         texts = self.columns.categories
         kinds = {name: TensorProto.STRING if name in texts else TensorProto.DOUBLE for name in self.columns.all}
         return [helper.make_tensor_value_info(name, kind, shape) for name, kind in kinds.items()]

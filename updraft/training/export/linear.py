@@ -13,7 +13,7 @@ TINY, HUGE = 1e-16, float(np.finfo(np.float64).max)  # Between which Spark keeps
 
 
 def logistic_regression(graph: Graph, features: str, model: Any) -> str:
-    """Probabilities, shape (rows, outputs)."""
+    """Probabilities, shape (rows, width)."""
     weights = model.coefficientMatrix.toArray()
     return classes(graph, weighted(graph, features, weights, model.interceptVector.toArray()), len(weights))
 
@@ -40,7 +40,7 @@ def generalized_linear_regression(graph: Graph, features: str, model: Any) -> st
 
 
 def naive_bayes(graph: Graph, features: str, model: Any) -> str:
-    """Probabilities, shape (rows, outputs)."""
+    """Probabilities, shape (rows, width)."""
     prior, logs, kind = model.pi.toArray(), model.theta.toArray(), model.getModelType()
     match kind:
         case "multinomial":
@@ -63,11 +63,12 @@ def weighted(graph: Graph, features: str, weights: Array, intercepts: Array) -> 
 
 
 def classes(graph: Graph, logs: str, number: int) -> str:
-    """Probabilities, shape (rows, outputs): of one number, which is log-odds, or of a number for each class."""
+    """Probabilities, shape (rows, width): of one number, which is log-odds, or of a number for each class."""
     if number == 1:
-        return graph.add("Sigmoid", logs)
+        chances = graph.add("Sigmoid", logs)
+        return chances if graph.width == 1 else graph.beside([graph.add("Sub", 1.0, chances), chances])
     chances = graph.add("Softmax", logs, axis=1)
-    return chances if len(graph.outputs) > 1 else graph.add("Gather", chances, np.array([1]), axis=1)
+    return chances if graph.width > 1 else graph.add("Gather", chances, np.array([1]), axis=1)
 
 
 def _gaussian(graph: Graph, features: str, prior: Array, means: Array, variances: Array) -> str:

@@ -50,15 +50,15 @@ class Ensemble:
 
 
 def spark_trees(graph: Graph, features: str, model: Any) -> str:
-    """Forests and boosted trees of Spark: the scores, shape (rows, outputs)."""
+    """Forests and boosted trees of Spark: the scores, shape (rows, width)."""
     models = model.models if isinstance(model, OneVsRestModel) else [model]
-    ensemble, trees = Ensemble(len(graph.outputs)), count()
+    ensemble, trees = Ensemble(graph.width), count()
     for place, one in enumerate(models):
         for number, rows in _saved(one).groupby("tree"):
             tree = next(trees)
             ensemble.nodes.extend(_spark_nodes(tree, rows))
             for leaf in rows[rows.left < 0].itertuples():
-                for target, value in enumerate(_adds(one, int(number), leaf), start=place):
+                for target, value in enumerate(_adds(one, int(number), leaf, graph.width), start=place):
                     ensemble.added.append(Added(tree, leaf.id, target, value))
     sums = _sums(graph, features, ensemble)
     if not isinstance(models[0], GBTClassificationModel):
@@ -70,7 +70,7 @@ def spark_trees(graph: Graph, features: str, model: Any) -> str:
 
 
 def lightgbm_trees(graph: Graph, features: str, model: Any) -> str:
-    """LightGBM's model for scikit-learn: the scores, shape (rows, outputs)."""
+    """LightGBM's model for scikit-learn: the scores, shape (rows, width)."""
     dumped = model.booster_.dump_model()
     sums, information = dumped["num_tree_per_iteration"], dumped["tree_info"]
     share = sums / len(information) if dumped.get("average_output") else 1.0
@@ -78,16 +78,7 @@ def lightgbm_trees(graph: Graph, features: str, model: Any) -> str:
     for tree, info in enumerate(information):
         _lightgbm_nodes(tree, info["tree_structure"], count(), share, ensemble)
     found = _sums(graph, features, ensemble)
-    if not hasattr(model, "classes_"):
-        return found
-    if sums == 1 and len(graph.outputs) > 1:  # Only two of the classes have rows.
-        found, sums = graph.beside([graph.add("Mul", found, 0.0), found]), 2
-    chances = classes(graph, found, sums)
-    if len(graph.outputs) in (1, sums):
-        return chances
-    spread = np.zeros((sums, len(graph.outputs)))  # A class without a row in training has no chance.
-    spread[np.arange(sums), model.classes_] = 1
-    return graph.add("MatMul", chances, spread)
+    return classes(graph, found, sums) if hasattr(model, "classes_") else found
 
 
 def _sums(graph: Graph, features: str, ensemble: Ensemble) -> str:
@@ -114,12 +105,12 @@ def _sums(graph: Graph, features: str, ensemble: Ensemble) -> str:
     return graph.double(found)
 
 
-def _adds(model: Any, tree: int, leaf: Any) -> list[float]:
+def _adds(model: Any, tree: int, leaf: Any, width: int) -> list[float]:
     """What a leaf of Spark's adds to the sums, from the first one of its model on."""
     match model:
         case RandomForestClassificationModel():
             shares = np.asarray(leaf.stats) / np.sum(leaf.stats) / model.getNumTrees
-            return list(shares[1:] if len(shares) == 2 else shares)
+            return list(shares[-width:])
         case RandomForestRegressionModel():
             return [leaf.prediction / model.getNumTrees]
         case GBTClassificationModel():  # The probability is the logistic of twice the margin.

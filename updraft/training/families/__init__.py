@@ -62,7 +62,7 @@ def fit(
         return fit_als(algorithm, rows, columns, parameters, seed, task)
     if algorithm == LIGHTGBM:
         return fit_lightgbm(rows, columns, parameters, seed, task, balance=balance, beside=beside)
-    return fit_spark(algorithm, rows, columns, parameters, seed, task, counts if balance else {})
+    return fit_spark(algorithm, rows, columns, parameters, seed, task, counts, balance=balance)
 
 
 def example(rows: DataFrame, columns: Columns, number: int = 5) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """What every family speaks of: the feature columns, what a fitted model is, and the rows as a family gets them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -60,6 +61,13 @@ class Fitted(Protocol):
     def predict(self, rows: DataFrame) -> tuple[Labels, Scores]:
         """(labels of shape (rows,), scores of shape (rows, outputs))."""
         ...
+
+
+def spread(found: Scores, present: Sequence[int], task: Task) -> Scores:
+    """A score for each class, from those for the classes that had rows in training. The others have no chance."""
+    scores = np.zeros((len(found), len(task.outputs)))
+    scores[:, present] = found
+    return scores
 
 
 def column(name: str) -> Column:

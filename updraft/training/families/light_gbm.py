@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame
 from updraft.core.errors import UpdraftError
 from updraft.core.kinds import Task
 from updraft.core.schema import LABEL, ROW_ID
-from updraft.training.families.fitted import Columns, Labels, Parameters, Scores, given
+from updraft.training.families.fitted import Columns, Labels, Parameters, Scores, given, spread
 from updraft.training.families.parameters import LIGHTGBM, lightgbm_class
 
 # 4 M values take about 2 GiB with their copies. Above this, use a Spark ML family.
@@ -26,6 +26,11 @@ class SklearnModel:
     columns: Columns
     model: Any
 
+    @property
+    def present(self) -> list[int]:
+        """Of several classes, those that had rows in training."""
+        return [int(label) for label in self.model.classes_] if self.task.kind == "multiclass" else []
+
     def predict(self, rows: DataFrame) -> tuple[Labels, Scores]:
         frame = given(rows, self.columns).toPandas()
         features = frame[self.columns.plain_categories + self.columns.plain_numbers]
@@ -35,9 +40,7 @@ class SklearnModel:
         found = self.model.predict_proba(features)
         if self.task.kind == "binary":
             return labels, found[:, 1:]
-        scores = np.zeros((len(frame), len(self.task.outputs)))  # A class without a row in training has no chance.
-        scores[:, self.model.classes_] = found
-        return labels, scores
+        return labels, spread(found, self.present, self.task)
 
 
 def fit_lightgbm(
@@ -83,5 +86,6 @@ def fit_lightgbm(
     try:
         pipeline.fit(training[columns.plain_categories + columns.plain_numbers], labels)
     except LightGBMError as error:
-        raise UpdraftError(f"model.algorithms.{LIGHTGBM}: {error} See the parameter in LightGBM's documentation.") from None
+        reason = " ".join(str(error).split())
+        raise UpdraftError(f"model.algorithms.{LIGHTGBM}: {reason} See the parameter in LightGBM's documentation.") from None
     return SklearnModel(task, columns, pipeline)

@@ -24,7 +24,7 @@ from pyspark.sql import functions as F
 from updraft.core.errors import UpdraftError
 from updraft.core.kinds import Task
 from updraft.core.schema import LABEL, ROW_ID
-from updraft.training.families.fitted import Columns, Labels, Parameters, Scores, given
+from updraft.training.families.fitted import Columns, Labels, Parameters, Scores, given, spread
 from updraft.training.families.parameters import SPARK
 
 PARTITIONS = 4
@@ -32,6 +32,7 @@ BINS = 10
 TREES = ("random_forest", "gradient_boosted_trees")
 # Without regularisation, or by covariances, these need columns of which none follows from the others.
 INDEPENDENT = ("linear_regression", "generalized_linear_regression", "gaussian_mixture")
+REFUSALS = ("IllegalArgumentException", "SingularMatrixException")  # By which Java code of Spark ML says no.
 INDEXED, FILLED, FEATURES, WEIGHT = "__index", "__filled", "features", "weight"
 
 
@@ -42,21 +43,25 @@ class SparkModel:
     task: Task
     columns: Columns
     model: PipelineModel
+    present: list[int]  # Of several classes, those that had rows in training; the model knows no other.
 
     def predict(self, rows: DataFrame) -> tuple[Labels, Scores]:
-        outputs, one_vs_rest = self.task.outputs, isinstance(self.model.stages[-1], OneVsRestModel)
-        if self.task.kind in ("binary", "multiclass"):
-            vector = vector_to_array(F.col("rawPrediction" if one_vs_rest else "probability"))
-            first = 1 if self.task.kind == "binary" else 0
-            answers = [vector[first + n].alias(name) for n, name in enumerate(outputs)]
-        else:
-            answers = [F.col("prediction").cast("double").alias(name) for name in outputs]
-        scored = self.model.transform(given(rows, self.columns)).select(F.col(LABEL).alias("__label"), *answers).toPandas()
-        scores = scored[outputs].to_numpy(float)
+        one_vs_rest = isinstance(self.model.stages[-1], OneVsRestModel)
+        vector = vector_to_array(F.col("rawPrediction" if one_vs_rest else "probability"))
+        match self.task.kind:
+            case "binary":
+                answers = [vector[1]]
+            case "multiclass":
+                answers = [vector[n] for n in range(len(self.present))]
+            case _:
+                answers = [F.col("prediction").cast("double")]
+        named = [answer.alias(f"score_{n}") for n, answer in enumerate(answers)]
+        scored = self.model.transform(given(rows, self.columns)).select(LABEL, *named).toPandas()
+        scores = scored.drop(columns=LABEL).to_numpy(float)
         if one_vs_rest:
             scores = 1 / (1 + np.exp(-2 * scores))  # Boosted trees sum up half of the log-odds.
             scores /= scores.sum(axis=1, keepdims=True)
-        return scored["__label"].to_numpy(float), scores
+        return scored[LABEL].to_numpy(float), spread(scores, self.present, self.task) if self.present else scores
 
 
 def fit_spark(
@@ -66,17 +71,19 @@ def fit_spark(
     parameters: Parameters,
     seed: int,
     task: Task,
-    balanced: dict[float, int],
+    counts: dict[float, int],
+    *,
+    balance: bool,
 ) -> SparkModel:
-    """Fit a whole pipeline. ``balanced``: rows of each class, if each shall count the same.
+    """Fit a whole pipeline. ``counts``: how many rows each class has.
 
     Raises:
         UpdraftError: the family refuses a value or the rows.
     """
-    frame = in_fixed_order(_labelled(given(rows, columns), task, balanced)).persist()
+    frame = in_fixed_order(_labelled(given(rows, columns), counts, balance)).persist()
     try:
         _check_values(algorithm, frame, columns)
-        with_weights = {"weightCol": WEIGHT} if balanced else {}
+        with_weights = {"weightCol": WEIGHT} if balance else {}
         estimator = _estimator(algorithm, task, {"labelCol": LABEL, **with_weights}, parameters, seed)
         prepare = _preparation(algorithm, frame, columns, parameters)
         if algorithm in TREES and columns.categories and "maxBins" not in parameters:
@@ -84,7 +91,8 @@ def fit_spark(
             trees: Any = estimator.getClassifier() if isinstance(estimator, OneVsRest) else estimator
             indexer = next(stage for stage in prepare.stages if isinstance(stage, StringIndexerModel))
             trees.setMaxBins(max(trees.getMaxBins(), max(map(len, indexer.labelsArray)) + 1))
-        return SparkModel(task, columns, PipelineModel([*prepare.stages, estimator.fit(prepare.transform(frame))]))
+        model = PipelineModel([*prepare.stages, estimator.fit(prepare.transform(frame))])
+        return SparkModel(task, columns, model, sorted(map(int, counts)) if task.kind == "multiclass" else [])
     except (TypeError, IllegalArgumentException, Py4JJavaError) as error:
         raise refusal(algorithm, error) from None
     finally:
@@ -93,15 +101,16 @@ def fit_spark(
 
 def refusal(algorithm: str, error: Exception) -> Exception:
     """What a user is told of a value or of rows that Spark refuses; any other failure stays as it is."""
-    reason = str(error).splitlines()[0]
+    reason = str(error)
     if isinstance(error, Py4JJavaError):
         cause: Any = error.java_exception
         while cause.getCause() is not None:
             cause = cause.getCause()
-        if "IllegalArgumentException" not in cause.getClass().getSimpleName():
+        if not cause.getClass().getSimpleName().endswith(REFUSALS):
             fault: Exception = error
             return fault
-        reason = str(cause.getMessage()).splitlines()[0]
+        reason = str(cause.getMessage())
+    reason = reason.splitlines()[0].removeprefix("requirement failed: ").rstrip(".")
     return UpdraftError(f"model.algorithms.{algorithm}: {reason}. See the parameter in Spark's documentation.")
 
 
@@ -110,15 +119,14 @@ def in_fixed_order(rows: DataFrame) -> DataFrame:
     return rows.repartition(PARTITIONS, ROW_ID).sortWithinPartitions(ROW_ID)
 
 
-def _labelled(rows: DataFrame, task: Task, balanced: dict[float, int]) -> DataFrame:
-    """Rows whose label says how many classes there are, also where some have no row; with weights, if asked for."""
-    classes = {"binary": 2, "multiclass": len(task.classes)}.get(task.kind)
-    if classes:
-        metadata = {"ml_attr": {"name": LABEL, "type": "nominal", "num_vals": classes}}
-        rows = rows.withColumn(LABEL, F.col(LABEL).alias(LABEL, metadata=metadata))
-    if balanced:
-        each = sum(balanced.values()) / len(balanced)
-        rows = rows.withColumn(WEIGHT, F.coalesce(*[F.when(F.col(LABEL) == c, each / n) for c, n in balanced.items()]))
+def _labelled(rows: DataFrame, counts: dict[float, int], balance: bool) -> DataFrame:
+    """Rows with weights, if asked for, and with labels without gaps: naive Bayes takes the second it finds for 1."""
+    if balance:
+        each = sum(counts.values()) / len(counts)
+        rows = rows.withColumn(WEIGHT, F.coalesce(*[F.when(F.col(LABEL) == c, each / n) for c, n in counts.items()]))
+    if counts:
+        places = [F.when(F.col(LABEL) == c, float(place)) for place, c in enumerate(sorted(counts))]
+        rows = rows.withColumn(LABEL, F.coalesce(*places))
     return rows
 
 
