@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from updraft.core.errors import UpdraftError
 from updraft.core.interval import Interval
 from updraft.core.job import Arguments, run_job
 from updraft.core.reports import EvaluateReport, SearchAndFitReport
@@ -44,6 +45,11 @@ def job(arguments: Arguments) -> EvaluateReport:
     before = features.where(TRAIN_SPLIT if snapshot else F.col(EVENT_DATE) < days.first)
     judged = judge(use_case, holdout, before, models)
     measured = [statistics(task, answers) for answers in judged.answers]
+    if absent := sorted({policy.metric, *policy.floors} - set(measured[0])):
+        raise UpdraftError(
+            f"evaluation: found no {', '.join(absent)} on the holdout, which gate asks for. value needs model.costs; "
+            "rankings need users who like an item that is known and new to them. Widen model.holdout, or change gate."
+        )
     candidates = [
         Candidate(
             version=model.version,

@@ -52,6 +52,8 @@ def unseen(frame: DataFrame, learnt: DataFrame, names: list[str]) -> Reference:
 
 def shares(frame: DataFrame, bins: Reference) -> dict[str, dict[str, float]]:
     """The share of rows in each bin of each column, in one aggregation. Bins without rows are left out."""
+    if not bins:
+        return {}
     binned = F.array(*[F.struct(F.lit(name).alias("column"), _bin(name, how).alias("bin")) for name, how in bins.items()])
     counted = frame.select(F.explode(binned).alias("b")).groupBy("b.column", "b.bin").count().collect()
     rows = sum(row["count"] for row in counted) / max(len(bins), 1)

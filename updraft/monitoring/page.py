@@ -15,7 +15,15 @@ MARK = "\ue000"  # For private use: no data has it.
 
 
 def write_page(then: pd.DataFrame, now: pd.DataFrame, drift: Drift, path: UPath) -> None:
-    """Write the page that compares two samples of the same feature columns, by the limits of ``drift``."""
+    """Write the page that compares two samples of the same feature columns, by the limits of ``drift``.
+
+    Columns without any value in one of the samples are left out: Evidently refuses them, and the report has their figures.
+    """
+    kept = [name for name in then.columns if then[name].notna().any() and now[name].notna().any()]
+    if not kept:
+        write_whole(path, "<!doctype html><html><body><p>No column has values then and now.</p></body></html>")
+        return
+    then, now = then[kept], now[kept]
     os.environ.setdefault("DO_NOT_TRACK", "1")
     from evidently import DataDefinition, Dataset, Report
     from evidently.presets import DataDriftPreset

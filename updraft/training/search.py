@@ -92,6 +92,8 @@ def search(
     """
     for name, algorithm in model.algorithms.items():
         check_parameters(name, {*algorithm.fixed, *algorithm.search}, task)
+    if model.metric == "value" and model.costs is None:
+        raise UpdraftError("model.costs: not found, but model.metric is value. Say what each decision is worth, or take f1.")
     studies = {name: _study(algorithm, model) for name, algorithm in model.algorithms.items()}
     plan, started, trials = _plan(model), time.monotonic(), list[Trial]()
     folds = cut.blocks if len(plan) > 1 else cut.blocks[-1:]

@@ -45,9 +45,17 @@ def figures(models: Drawn, rows: str) -> dict[str, Figure]:
         means = np.array([[one["profile"][cluster][feature] for feature in features] for cluster in clusters])
         right.imshow(means, cmap="PuOr", vmin=-2, vmax=2, aspect="auto")
         for (row, column), value in np.ndenumerate(means):
-            right.text(column, row, f"{value:+.1f}", ha="center", va="center", fontsize=8)
+            right.text(
+                column,
+                row,
+                f"{value:+.1f}",
+                ha="center",
+                va="center",
+                fontsize=8,
+                color="white" if abs(value) > 1.2 else "black",
+            )
         right.set(xticks=range(len(features)), yticks=range(len(clusters)))
         right.set_xticklabels(features, rotation=45, ha="right")
         right.set_yticklabels(clusters)
-        right.set_title("mean, in standard deviations from all rows", fontsize=9)
+        right.set_title("mean, in deviations", fontsize=9)
     return {"clusters.png": figure}

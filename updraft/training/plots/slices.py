@@ -45,5 +45,5 @@ def slices_figure(found: list[dict[str, Any]], metric: str, overall: dict[str, f
     axes.set_yticklabels([f"{one['feature']} = {one['value']} ({one['rows']:,})" for one in kept], fontsize=8)
     axes.grid(alpha=0.25, axis="x")
     axes.tick_params(axis="y", color=GREY)
-    figure.legend(loc="outside upper right", fontsize=8)
+    axes.legend(loc="best", fontsize=8)
     return figure
