@@ -66,7 +66,7 @@ def test_a_backfill_writes_its_days_and_announces_nothing(api: AirflowApi, spark
         ("flights_training", {"method": "grid"}, "use random or tpe"),
     ],
 )
-def test_a_wrong_form_is_refused_before_anything_starts(
+def test_b21_a_wrong_form_is_refused_before_anything_starts(
     api: AirflowApi, spark: SparkSession, root: Path, dag_id: str, conf: Json, says: str
 ) -> None:
     before = tables.version("flights", "bronze")
@@ -97,7 +97,7 @@ def test_a_wrong_form_is_refused_before_anything_starts(
         ("flights_monitoring", {"window": 0}),
     ],
 )
-def test_a_value_that_does_not_fit_is_refused_by_airflow_itself(api: AirflowApi, dag_id: str, conf: Json) -> None:
+def test_b21_a_value_that_does_not_fit_is_refused_by_airflow_itself(api: AirflowApi, dag_id: str, conf: Json) -> None:
     before = len(api.runs(dag_id))
     with pytest.raises(UpdraftError, match="400"):
         api.trigger(dag_id, conf)

@@ -31,13 +31,13 @@ def test_only_what_is_given_changes(flights: UseCase) -> None:
         ([], "expected an object"),
     ],
 )
-def test_a_wrong_search_is_refused(flights: UseCase, search: object, says: str) -> None:
+def test_b21_a_wrong_search_is_refused(flights: UseCase, search: object, says: str) -> None:
     with pytest.raises(UpdraftError, match=says):
         with_search(flights, json.dumps(search))
 
 
 @pytest.mark.parametrize("window", ["0", "-1", "seven", "1.5"])
-def test_a_wrong_window_is_refused(flights: UseCase, window: str) -> None:
+def test_b21_a_wrong_window_is_refused(flights: UseCase, window: str) -> None:
     with pytest.raises(UpdraftError, match="window"):
         with_window(flights, window)
 

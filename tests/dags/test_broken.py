@@ -4,11 +4,13 @@ import shutil
 from typing import Any
 
 import pytest
+from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException
 
 from tests.dags.test_integrity import PARSE_SECONDS, PARTS, parse
 from updraft.core.settings import REPO
-from updraft.orchestration.broken import broken_dag
+from updraft.core.use_case import UseCase
+from updraft.orchestration.broken import TAG, broken_dag, dag_or_broken
 
 
 @pytest.fixture(scope="module")
@@ -62,3 +64,14 @@ def test_where_alerts_are_configured_every_task_tells_them(parsed: dict[str, Any
     told = {task: to for task, to in parsed["told"].items() if task.startswith("flights_")}
     assert len(told) > 10
     assert [task for task, to in told.items() if to != ["a@example.org", "b@example.org"]] == []
+
+
+def test_b22_a_dag_that_cannot_be_made_becomes_a_broken_one(flights: UseCase) -> None:
+    """So that the others of its file are there, whatever nobody has thought of."""
+
+    def data_dag(use_case: UseCase) -> DAG:
+        raise ZeroDivisionError(use_case.name)
+
+    broken = dag_or_broken(data_dag, flights)
+    assert (broken.dag_id, TAG in broken.tags) == ("flights_data_dag_broken", True)
+    assert "ZeroDivisionError: flights" in (broken.doc_md or "")

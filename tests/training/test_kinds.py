@@ -307,7 +307,7 @@ def test_keys_that_a_model_has_learnt_from_are_no_holdout(spark: SparkSession, t
         ("binary snapshot", {}, "found [0-9] labelled rows in all parts but 1 of 3.*model.min_rows"),
     ],
 )
-def test_rows_that_teach_nothing_stop_the_training(
+def test_b17_rows_that_teach_nothing_stop_the_training(
     spark: SparkSession, flights: UseCase, name: str, spoil: dict[str, str], says: str
 ) -> None:
     case = CASES[name]

@@ -7,6 +7,7 @@ from pyspark.sql import DataFrame
 
 from updraft.core.errors import UpdraftError
 from updraft.core.kinds import Task
+from updraft.core.registry import CHAMPION
 from updraft.core.schema import LABEL, feature_names
 from updraft.core.sections import Algorithm, Bounds, Model, Search
 from updraft.core.use_case import UseCase
@@ -14,7 +15,7 @@ from updraft.data import tables
 from updraft.training import records
 from updraft.training.challenger import make_challenger
 from updraft.training.families import Columns
-from updraft.training.search import Outcome, Trial, check_rows, search
+from updraft.training.search import Outcome, Trial, _ask, _study, check_rows, search
 from updraft.training.windows import windows
 
 LIGHTGBM = Algorithm(
@@ -71,6 +72,21 @@ def test_without_pruning_every_trial_sees_every_fold(few: DataFrame) -> None:
     assert [len(trial.folds) for trial in outcome.trials] == [2] * 5
 
 
+@pytest.mark.parametrize("method", ["random", "tpe"])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_small_spaces_are_tried_whole_and_nothing_twice(method: str, seed: int) -> None:
+    algorithm = Algorithm(search={"max_depth": Bounds(low=3, high=5), "num_leaves": [7, 15, 31]})
+    assert algorithm.combinations == 9
+    search = Search(method=method, trials=9, seed=seed, pruning=False)  # type: ignore[arg-type]
+    model = Model(holdout=1, algorithms={"lightgbm": algorithm}, search=search)
+    study, tried = _study(algorithm, model), []
+    for _ in range(9):
+        asked = _ask(study, algorithm)
+        tried.append(tuple(asked.params.values()))
+        study.tell(asked, 0.5)
+    assert len(set(tried)) == 9
+
+
 def test_a_grid_is_tried_whole_and_once(few: DataFrame) -> None:
     outcome = tried(few, {"logistic_regression": LINEAR}, method="grid", trials=20, folds=1, parallelism=3)
     found = [(trial.parameters["regParam"], trial.parameters["elasticNetParam"]) for trial in outcome.trials]
@@ -118,7 +134,7 @@ def test_a_pruned_trial_is_recorded_as_pruned_with_its_folds_so_far(few: DataFra
         ("pmod(hash(row_id), 3000) = 0", "expected at least 100"),
     ],
 )
-def test_rows_that_nothing_can_be_learnt_from_stop_the_training_and_the_champion_stays(
+def test_b17_rows_that_nothing_can_be_learnt_from_stop_the_training_and_the_champion_stays(
     few: DataFrame, frame: DataFrame, small: UseCase, keep: str, says: str
 ) -> None:
     use_case = small.model_copy(update={"name": "starved"})
@@ -126,15 +142,15 @@ def test_rows_that_nothing_can_be_learnt_from_stop_the_training_and_the_champion
     client = records.connect(use_case)
     if not client.search_registered_models("name = 'starved'"):
         champion = make_challenger(use_case, few, 0, cut, "reports/starved/first.json", {})
-        client.set_registered_model_alias("starved", records.CHAMPION, str(champion.version))
-    before = client.get_model_version_by_alias("starved", records.CHAMPION)
+        client.set_registered_model_alias("starved", CHAMPION, str(champion.version))
+    before = client.get_model_version_by_alias("starved", CHAMPION)
     with pytest.raises(UpdraftError, match=says):
         make_challenger(use_case, frame.where(keep), 0, cut, "reports/starved/second.json", {})
-    assert client.get_model_version_by_alias("starved", records.CHAMPION).version == before.version
+    assert client.get_model_version_by_alias("starved", CHAMPION).version == before.version
     assert len(client.search_model_versions("name = 'starved'")) == 1
 
 
-def test_ten_rows_on_ten_days_are_too_few(few: DataFrame, small: UseCase) -> None:
+def test_b17_ten_rows_on_ten_days_are_too_few(few: DataFrame, small: UseCase) -> None:
     ten = few.dropDuplicates(["event_date"]).orderBy("event_date").limit(10).cache()
     with pytest.raises(UpdraftError, match="found 10 labelled partitions, expected at least 15"):
         windows(tables.partitions(ten), small.model)

@@ -6,6 +6,7 @@ from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
 from updraft.core.errors import UpdraftError
+from updraft.core.registry import CHAMPION, LAST_CHAMPION
 from updraft.core.reports import GateReport, PromoteReport
 from updraft.core.use_case import UseCase
 from updraft.decisions.card import champion_card, verdict_word, version_card
@@ -36,13 +37,14 @@ def promote(client: MlflowClient, use_case: UseCase, verdict: GateReport) -> Pro
     if not verdict.promote:
         raise UpdraftError(f"promotion of version {verdict.challenger}: the gate has refused it: {verdict.reasons}.")
     aliases = client.get_registered_model(use_case.name).aliases
-    current = int(aliases["champion"]) if "champion" in aliases else None
+    current = int(aliases[CHAMPION]) if CHAMPION in aliases else None
     if current not in (verdict.champion, verdict.challenger):
         raise UpdraftError(
             f"promotion of version {verdict.challenger}: it was compared with champion {verdict.champion}, "
             f"but the champion is now {current}. Nothing was changed. Run the training DAG again."
         )
-    client.set_registered_model_alias(use_case.name, "champion", str(verdict.challenger))
+    client.set_registered_model_alias(use_case.name, CHAMPION, str(verdict.challenger))
+    client.set_registered_model_tag(use_case.name, LAST_CHAMPION, str(verdict.challenger))
     description = client.get_model_version(use_case.name, str(verdict.challenger)).description or ""
     client.update_registered_model(use_case.name, champion_card(use_case, verdict, description))
     return PromoteReport(use_case=use_case.name, champion=verdict.challenger, previous=verdict.champion)

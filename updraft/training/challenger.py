@@ -14,6 +14,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from updraft.core.kinds import Task
+from updraft.core.registry import CHALLENGER
 from updraft.core.reports import SearchAndFitReport
 from updraft.core.schema import ROW_ID, TRAIN, feature_names
 from updraft.core.use_case import UseCase
@@ -47,7 +48,7 @@ def make_challenger(
     """
     client = records.connect(use_case)
     identity = records.identity(use_case, report, features_version)
-    if done := records.finished_run(client, use_case, identity):
+    if done := records.finished_run(client, use_case, report, identity):
         return SearchAndFitReport.model_validate(records.load_json(done, "report.json"))
 
     task, model = use_case.task, use_case.model
@@ -59,7 +60,7 @@ def make_challenger(
         mlflow.set_tags(
             {
                 records.IDENTITY: identity,
-                "updraft.report": report,
+                records.REPORT: report,
                 "updraft.features_version": str(features_version),
                 "updraft.train": str(cut.train_interval),
                 "updraft.holdout": str(cut.holdout_interval),
@@ -163,7 +164,7 @@ def _register(
     created = client.create_model_version(
         use_case.name, source=info.model_uri, model_id=info.model_id, run_id=run_id, description=description, tags=tags
     )
-    client.set_registered_model_alias(use_case.name, records.CHALLENGER, created.version)
+    client.set_registered_model_alias(use_case.name, CHALLENGER, created.version)
     return int(created.version)
 
 

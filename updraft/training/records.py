@@ -15,11 +15,11 @@ from mlflow.tracking import MlflowClient
 
 from updraft.core.errors import UpdraftError
 from updraft.core.interval import Interval
+from updraft.core.registry import CHAMPION, LAST_CHAMPION
 from updraft.core.settings import settings
 from updraft.core.use_case import UseCase
 
-CHAMPION, CHALLENGER = "champion", "challenger"
-IDENTITY = "updraft.identity"
+IDENTITY, REPORT = "updraft.identity", "updraft.report"
 COMPARED = "updraft.compared_with"
 
 
@@ -100,10 +100,19 @@ def compared_champion(client: MlflowClient, use_case: UseCase, run_id: str) -> R
     """The champion that this training's challenger is compared with: the one of the first evaluation, also when it is repeated.
 
     Without that, evaluating again after the promotion would compare the challenger with itself.
+
+    Raises:
+        UpdraftError: nobody is champion, but somebody was.
     """
     noted = client.get_run(run_id).data.tags.get(COMPARED)
     if noted is None:
         now = champion(client, use_case)
+        if now is None and (was := client.get_registered_model(use_case.name).tags.get(LAST_CHAMPION)):
+            raise UpdraftError(
+                f"model {use_case.name}: version {was} was champion, but the alias is gone. A challenger that is compared with "
+                f"nobody would pass as the first one. Give a version the alias {CHAMPION} again; or, to begin anew, delete the "
+                f"tag {LAST_CHAMPION} of the registered model. Then clear this task."
+            )
         client.set_tag(run_id, COMPARED, str(now.version) if now else "none")
         return now
     return None if noted == "none" else registered(client, use_case, int(noted))
@@ -120,19 +129,21 @@ def identity(use_case: UseCase, report: str, features_version: int) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def finished_run(client: MlflowClient, use_case: UseCase, key: str) -> str | None:
-    """The run that has already done this training. What a killed attempt has left of it is deleted first."""
+def finished_run(client: MlflowClient, use_case: UseCase, report: str, key: str) -> str | None:
+    """The run that has already done this training. What killed attempts of the same task have left is deleted first."""
     experiment = client.get_experiment_by_name(use_case.name)
     assert experiment is not None
-    for run in client.search_runs([experiment.experiment_id], f"tags.`{IDENTITY}` = '{key}'"):
+    done = None
+    for run in client.search_runs([experiment.experiment_id], f"tags.`{REPORT}` = '{report}'"):
         if run.info.status == "FINISHED":
-            return str(run.info.run_id)
+            done = str(run.info.run_id) if run.data.tags.get(IDENTITY) == key else done
+            continue
         for version in client.search_model_versions(f"run_id = '{run.info.run_id}'"):
             client.delete_model_version(use_case.name, version.version)
         for child in client.search_runs([experiment.experiment_id], f"tags.mlflow.parentRunId = '{run.info.run_id}'"):
             client.delete_run(child.info.run_id)
         client.delete_run(run.info.run_id)
-    return None
+    return done
 
 
 def load_json(run_id: str, name: str) -> Any:

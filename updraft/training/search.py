@@ -2,7 +2,7 @@
 
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -173,9 +173,8 @@ def _study(algorithm: Algorithm, model: Model) -> optuna.Study:
     pruner = optuna.pruners.MedianPruner(n_startup_trials=STARTUP) if model.search.pruning else optuna.pruners.NopPruner()
     study = optuna.create_study(sampler=sampler(seed=model.search.seed), pruner=pruner, direction=_direction(model.metric))
     if model.search.method == "grid":
-        lists = [values for values in algorithm.search.values() if not isinstance(values, Bounds)]
-        for combination in itertools.product(*lists):
-            study.enqueue_trial(dict(zip(algorithm.search, combination, strict=True)))
+        for combination in _combinations(algorithm):
+            study.enqueue_trial(combination)
     return study
 
 
@@ -184,16 +183,32 @@ def _late(started: float, search: Search) -> bool:
 
 
 def _ask(study: optuna.Study, algorithm: Algorithm) -> optuna.Trial:
-    """The next trial, with its parameters: something new, as long as the sampler has not tried everything."""
+    """The next trial, with its parameters: something new, for no more trials are planned than there are combinations."""
+    tried = [one.params for one in study.get_trials(deepcopy=False) if one.state not in NOT_TRIED]
     for _ in range(ATTEMPTS):
-        tried = [one.params for one in study.get_trials(deepcopy=False) if one.state not in NOT_TRIED]
-        asked = study.ask()
-        for name, values in algorithm.search.items():
-            _suggest(asked, name, values)
-        if asked.params not in tried:
-            break
+        asked = _suggested(study, algorithm)
+        if asked.params not in tried or algorithm.combinations is None:
+            return asked
         study.tell(asked, state=TrialState.FAIL)
+    # The sampler keeps to what it likes: what it has left out is taken in order.
+    study.enqueue_trial(next(one for one in _combinations(algorithm) if one not in tried))
+    return _suggested(study, algorithm)
+
+
+def _suggested(study: optuna.Study, algorithm: Algorithm) -> optuna.Trial:
+    asked = study.ask()
+    for name, values in algorithm.search.items():
+        _suggest(asked, name, values)
     return asked
+
+
+def _combinations(algorithm: Algorithm) -> Iterator[Parameters]:
+    """Every combination of lists and of ranges of whole numbers."""
+    lists = [
+        range(int(values.low), int(values.high) + 1) if isinstance(values, Bounds) else values
+        for values in algorithm.search.values()
+    ]
+    return (dict(zip(algorithm.search, combination, strict=True)) for combination in itertools.product(*lists))
 
 
 def _tell(study: optuna.Study, asked: optuna.Trial, trial: Trial, metric: str) -> None:

@@ -25,6 +25,11 @@ class Bounds(Strict):
     high: int | float = Field(description="Highest value, included.")
     log: bool = Field(False, description="Evenly in orders of magnitude.")
 
+    @property
+    def size(self) -> int | None:
+        """How many whole numbers there are in it; None for a range of others, which has no end of them."""
+        return self.high - self.low + 1 if isinstance(self.low, int) and isinstance(self.high, int) else None
+
     @model_validator(mode="after")
     def _a_range(self) -> "Bounds":
         if not self.low < self.high:
@@ -43,8 +48,8 @@ class Algorithm(Strict):
     @property
     def combinations(self) -> int | None:
         """How many there are to try; None where a range gives no end of them."""
-        lists = [values for values in self.search.values() if not isinstance(values, Bounds)]
-        return prod(map(len, lists)) if len(lists) == len(self.search) else None
+        sizes = [values.size if isinstance(values, Bounds) else len(values) for values in self.search.values()]
+        return None if None in sizes else prod(size for size in sizes if size)
 
     @model_validator(mode="after")
     def _fixed_or_searched(self) -> "Algorithm":
