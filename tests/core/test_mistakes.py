@@ -86,6 +86,7 @@ def test_b22_all_mistakes_at_once_with_line_and_suggestion(folder: Path) -> None
         ("aviation", "a" * 101, "tags.0:"),
         ("kind: binary", "kind: multiclass", "target.classes: expected for kind multiclass"),
         ("  metric: auc\n  rule", "  metric: rmse\n  rule", "gate.metric: expected one of the metrics of kind binary"),
+        ("  metric: auc\n  rule", "  metric: value\n  rule", "gate: the metric value needs model.costs"),
         ("  holdout: 7", "  holdout: 0.2", "model.holdout: expected a number of partitions"),
         ("null_values:", "alerts: {email: [ops]}\n  null_values:", "data.alerts: not a key of this section"),
         ("gate:\n", "alerts: {email: [nobody]}\ngate:\n", "alerts.email.0:"),

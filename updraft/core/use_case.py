@@ -4,7 +4,7 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, get_args
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
 from updraft.core.errors import UpdraftError
 from updraft.core.interval import SNAPSHOT, Unit
@@ -34,6 +34,14 @@ class UseCase(Strict):
     serving: Serving = Serving()
     alerts: Alerts = Alerts()
     demo: Demo | None = None
+
+    @field_validator("gate")
+    @classmethod
+    def _value_needs_costs(cls, gate: Gate, info: ValidationInfo) -> Gate:
+        model: Model | None = info.data.get("model")  # Absent if it is wrong itself.
+        if model and model.costs is None and "value" in (model.metric, gate.metric, *gate.floors):
+            raise ValueError("the metric value needs model.costs: say there what each decision is worth")
+        return gate
 
     @property
     def task(self) -> Task:

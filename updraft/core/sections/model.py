@@ -99,6 +99,15 @@ class Model(Strict):
 
     _default_metric = model_validator(mode="before")(with_metric)
 
+    @field_validator("balance", "costs")
+    @classmethod
+    def _fits_the_kind(cls, given: "bool | Costs | None", info: ValidationInfo) -> "bool | Costs | None":
+        whole: Whole | None = info.context
+        kinds = ("binary",) if info.field_name == "costs" else ("binary", "multiclass")
+        if given and whole and whole.kind and whole.kind not in kinds:
+            raise ValueError(f"expected for kind {' or '.join(kinds)} only, found kind {whole.kind}; leave it out")
+        return given
+
     @field_validator("holdout")
     @classmethod
     def _partitions_or_share(cls, holdout: int | float, info: ValidationInfo) -> int | float:
