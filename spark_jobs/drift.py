@@ -29,7 +29,11 @@ def job(arguments: Arguments) -> DriftReport:
         return DriftReport(use_case=use_case.name, outcome="no data", champion=champion.version)
     days = Interval(newest[0], newest[-1])
     now = features.where(days.predicate()).cache()
-    learnt = features.where(champion.days.predicate() if use_case.unit else TRAIN_SPLIT)
+    if use_case.unit:
+        learnt = features.where(champion.days.predicate())
+    else:  # What a snapshot was, the newest one does not say.
+        then_version = champion.features_version
+        learnt = tables.read(now.sparkSession, use_case.name, "features", version=then_version).where(TRAIN_SPLIT)
     columns = compare(now, then, use_case.drift, learnt)
 
     shown = [name for name, how in then.items() if "names" not in how]  # A page on thousands of names tells nothing.

@@ -85,6 +85,7 @@ def job(arguments: Arguments) -> EvaluateReport:
             keys=judged.rows[ROW_ID].nunique(),
             labels=None if task.kind == "clustering" else labels.nunique(),
             positives=int(labels.sum()) if task.kind == "binary" else None,
+            units={name: measured[0][name].units for name in {policy.metric, *policy.floors}},
         ),
         challenger=candidates[0],
         champion=candidates[1] if champion else None,

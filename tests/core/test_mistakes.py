@@ -90,6 +90,12 @@ def test_b22_all_mistakes_at_once_with_line_and_suggestion(folder: Path) -> None
         ("  holdout: 7", "  holdout: 0.2", "model.holdout: expected a number of partitions"),
         ("null_values:", "alerts: {email: [ops]}\n  null_values:", "data.alerts: not a key of this section"),
         ("gate:\n", "alerts: {email: [nobody]}\ngate:\n", "alerts.email.0:"),
+        ('cron: "@daily"', "partition: month", "files: {day} is for partitions of days and hours"),
+        ("arr_time, arr_delay, air_time]", "arr_time, air_time]", "known_after: expected ['arr_delay'] among them"),
+        ("try_make_timestamp(year, month, day,", "try_make_timestamp(year, month, dep_time,", "event_time: found ['dep_time']"),
+        ("  null_values:", "  history: -1\n  null_values:", "data.history:"),
+        ("  null_values:", "  encoding: LATIN-99\n  null_values:", "expected an encoding such as UTF-8"),
+        ("  null_values:", "  catalog: {table: clean}\n  null_values:", "a table that Updraft writes itself"),
     ],
 )
 def test_b22_other_mistakes_are_named_with_their_line(folder: Path, old: str, new: str, says: str) -> None:

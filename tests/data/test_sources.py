@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+from pyspark.errors import AnalysisException
 from pyspark.sql import SparkSession
 
 from tests.conftest import load_job
@@ -204,6 +205,17 @@ def test_hours_are_replaced_one_by_one(spark: SparkSession, make: Make, root: Pa
     assert run(spark, use_case, parse_interval("2024-01-01T02", None, "hour")).outcome == "no data"
 
 
+def test_names_that_spark_would_take_for_something_else(spark: SparkSession, make: Make, root: Path) -> None:
+    use_case = make()
+    landing = root / "landing" / "sales"
+    (landing / "a[1].csv").write_text(HEADER + "2024-01-01 10:00:00,ann,1,1,\n")
+    run(spark, use_case)
+    assert whos(spark, "clean") == ["ann"]
+    (landing / "_b.csv").write_text(HEADER)
+    with pytest.raises(UpdraftError, match=r"found _b\.csv, which Spark does not read"):
+        run(spark, use_case)
+
+
 def test_months_are_partitions(spark: SparkSession, make: Make, root: Path) -> None:
     use_case = make(schedule={"start": date(2024, 1, 1), "partition": "month"})
     (root / "landing" / "sales" / "a.csv").write_text(
@@ -235,10 +247,14 @@ def test_a_snapshot_keeps_its_split(spark: SparkSession, make: Make, root: Path)
     assert {who: first[who][0] for who in first if who in second} == {who: second[who][0] for who in first if who in second}
     assert 5 <= sum(split == "holdout" for who, (split, _) in second.items() if who not in first) <= 16
     assert splits() == second
+    file.write_text(HEADER + "".join(f"x,{n},{1 + n % 2},1,\n" for n in range(80)))  # The first ones are back.
+    assert {who: split for who, (split, _) in splits().items()} == {who: split for who, (split, _) in first.items()}
     assert spark.table("big_sales").groupBy("split").count().count() == 2
     assert {row["key"]: row["value"] for row in spark.sql("SHOW TBLPROPERTIES big_sales").collect()}["layer"] == "silver"
-    assert spark.read.parquet(str(root / "exports" / "sales")).count() == 100
-    spark.sql("DROP TABLE big_sales")
+    assert spark.read.parquet(str(root / "exports" / "sales")).count() == 80
+    (use_case.folder / "features.sql").write_text("SELECT c.row_id, c.event_time, b.label AS leak FROM clean c, big_sales b")
+    with pytest.raises(AnalysisException, match="big_sales"):
+        build_features(spark, use_case, everything)
 
 
 def test_features_that_look_back_do_not_depend_on_the_order_of_partitions(spark: SparkSession, make: Make, root: Path) -> None:

@@ -15,7 +15,7 @@ EVIDENCE: dict[str, Any] = {
     "use_case": "flights",
     "holdout": {
         "table": "features", "version": 7, "split": None, "first": "2013-03-01", "last": "2013-03-07", "rows": 6000,
-        "keys": 6000, "labels": 2, "positives": 1200,
+        "keys": 6000, "labels": 2, "positives": 1200, "units": {"auc": 6000},
     },
     "challenger": {
         "version": 2, "algorithm": "lightgbm", "trained_until": "2013-02-28", "overlap": None, "description": "late flights",
@@ -69,6 +69,8 @@ BROKEN = [
     ("holdout.rows", 999, "fewer than 1000"),
     ("holdout.rows", ..., "not whole: holdout.rows"),
     ("holdout.positives", 0, "single class"),
+    ("holdout.units", {}, "auc rests on 0 rows or users"),
+    ("holdout.units", {"auc": 29}, "auc rests on 29 rows or users, fewer than 30"),
     ("holdout.positives", 6000, "single class"),
     ("holdout.first", "2013-02-28", "the challenger has learnt from rows until 2013-02-28"),
     ("holdout.first", "2013-01-31", "the champion has learnt from rows until 2013-01-31"),
@@ -149,6 +151,7 @@ KINDS: list[tuple[Kind, str, float, float, int | None, float]] = [
 def of_kind(metric: str, value: float, champions: float, labels: int | None, snapshot: bool = False) -> dict[str, Any]:
     evidence = deepcopy(EVIDENCE)
     evidence["holdout"]["labels"] = labels
+    evidence["holdout"]["units"] = {metric: 6000}
     evidence["holdout"]["positives"] = 1200 if labels == 2 else None
     evidence["challenger"]["metrics"], evidence["champion"]["metrics"] = {metric: value}, {metric: champions}
     gain = (value - champions) * (1 if more_is_better(metric) else -1)

@@ -108,7 +108,9 @@ def test_the_silhouette_is_sparks(spark: SparkSession) -> None:
     answers = Answers(np.full(161, np.nan), clusters.reshape(-1, 1), space=points)
     found = metrics(Task("clustering"), answers)
     assert found.pop("silhouette") == pytest.approx(ClusteringEvaluator().evaluate(frame))
-    assert found == pytest.approx({"share_0": 75 / 161, "share_2": 50 / 161, "share_5": 35 / 161, "share_7": 1 / 161})
+    assert found == pytest.approx(
+        {"share_0": 75 / 161, "share_2": 50 / 161, "share_5": 35 / 161, "share_7": 1 / 161, "smallest_share": 1 / 161}
+    )
 
 
 def test_one_cluster_is_the_worst_answer_and_points_that_coincide_are_none() -> None:

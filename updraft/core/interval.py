@@ -66,18 +66,6 @@ def on_days(days: list[date]) -> str:
     return f"event_date IN ({listed})"
 
 
-def on_hours(hours: list[datetime]) -> str:
-    """Single hours, in order, as a condition on the event time: those that follow each other as one range."""
-    hour = timedelta(hours=1)
-    starts = [one for n, one in enumerate(hours) if n == 0 or one - hours[n - 1] > hour]
-    ends = [one + hour for n, one in enumerate(hours) if n == len(hours) - 1 or hours[n + 1] - one > hour]
-    ranges = (
-        f"(event_time >= TIMESTAMP'{start:%Y-%m-%d %H:%M:%S}' AND event_time < TIMESTAMP'{end:%Y-%m-%d %H:%M:%S}')"
-        for start, end in zip(starts, ends, strict=True)
-    )
-    return f"({' OR '.join(ranges)})"
-
-
 def given(text: str | None) -> bool:
     """Whether an argument that came from a template carries a value: Airflow renders an absent one as ``None``."""
     return text not in (None, "", "None")

@@ -24,7 +24,7 @@ TRAITS: dict[Kind, Traits] = {
         ("linear_regression", "random_forest", "gradient_boosted_trees", "generalized_linear_regression", "lightgbm"),
         ("rmse", "mae", "r2"),
     ),
-    "clustering": Traits(("k_means", "bisecting_k_means", "gaussian_mixture"), ("silhouette",)),
+    "clustering": Traits(("k_means", "bisecting_k_means", "gaussian_mixture"), ("silhouette", "smallest_share")),
     "recommendation": Traits(("als",), ("rmse", "mae", "precision_at_10", "ndcg_at_10", "coverage")),
 }
 

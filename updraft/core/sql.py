@@ -43,6 +43,17 @@ def sql_mistakes(folder: Path, document: Document) -> list[Mistake]:
     return found + [Mistake(file.name, line + 1, one) for line, one in [*mistakes_in(text), *_no_query(text)]]
 
 
+def identifiers(text: str) -> set[str]:
+    """The words of some SQL that may be columns: those in backticks, and those that are no text or comment."""
+    found = set()
+    for token in TOKEN.finditer(text):
+        if token.lastgroup == "word":
+            found.add(token.group())
+        elif token.group().startswith("`"):
+            found.add(token.group().strip("`"))
+    return found
+
+
 def mistakes_in(text: str) -> Iterator[tuple[int, str]]:
     """Brackets and texts that do not close, as (line from 0, sentence)."""
     opened: list[tuple[int, str]] = []

@@ -107,7 +107,12 @@ def load_use_case(name: str) -> UseCase:
     wrong = [*document.repeated(), *sql_mistakes(folder, document)]
     try:
         kind = document.content.get("kind")
-        whole = Whole(kind if kind in get_args(Kind) else None, "schedule" not in document.content)
+        unit = document.text("schedule", "partition") or ("day" if "schedule" in document.content else None)
+        whole = Whole(
+            kind if kind in get_args(Kind) else None,
+            "schedule" not in document.content,
+            unit if unit in get_args(Unit) else None,  # type: ignore[arg-type]  # mypy does not see that it is one
+        )
         use_case = UseCase.model_validate({**document.content, "name": name, "folder": folder}, context=whole)
     except ValidationError as error:
         wrong += [mistake(found, document, UseCase) for found in error.errors()]

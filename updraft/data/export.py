@@ -31,6 +31,12 @@ def register(spark: SparkSession, use_case: UseCase) -> None:
         spark.sql(f"ALTER TABLE {catalog.table} SET TBLPROPERTIES ({listed})")
 
 
+def forget(spark: SparkSession, use_case: UseCase) -> None:
+    """Take the table of ``data.catalog`` out of this session's catalog; the table itself stays."""
+    if catalog := use_case.data.catalog:
+        spark.sql(f"DROP TABLE IF EXISTS {catalog.table}")
+
+
 def _as_parquet(spark: SparkSession, use_case: UseCase, where: str) -> None:
     """Whole partitions, from the features table: a run may have written some hours of a day only."""
     output = str(use_case.data.output)

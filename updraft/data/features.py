@@ -14,7 +14,7 @@ from updraft.core.schema import EVENT_DATE, IDENTITY, LABEL, ROW_ID, feature_nam
 from updraft.core.settings import settings
 from updraft.core.use_case import UseCase
 from updraft.data import tables
-from updraft.data.export import export_features
+from updraft.data.export import export_features, forget
 from updraft.data.splits import with_split
 
 MISSING = "missing"  # The category of an absent one, in training and in serving.
@@ -88,6 +88,7 @@ def features(spark: SparkSession, use_case: UseCase, clean: DataFrame) -> DataFr
     Features come out as doubles or, if they are categories, as strings without nulls.
     """
     clean.drop(*use_case.data.known_after).createOrReplaceTempView("clean")
+    forget(spark, use_case)  # It holds labels.
     for name in use_case.data.lookups:
         lookup(spark, use_case, name).createOrReplaceTempView(name)
     frame = spark.sql(use_case.features_sql)

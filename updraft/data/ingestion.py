@@ -6,7 +6,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from upath import UPath
 
-from updraft.core.interval import Interval, on_days, on_hours
+from updraft.core.interval import Interval, on_days
 from updraft.core.reports import IngestReport
 from updraft.core.schema import quote
 from updraft.core.use_case import UseCase
@@ -46,8 +46,11 @@ def _replace(spark: SparkSession, use_case: UseCase, interval: Interval, files: 
     raw = bronze(read_raw(spark, use_case, files), use_case).where(interval.predicate()).cache()
     try:
         rows = {row["event_date"]: row["count"] for row in raw.groupBy("event_date").count().collect()}
-        if rows:
-            tables.replace(raw, use_case, "bronze", _with_rows(raw, use_case, interval, sorted(rows)))
+        where = f"{interval.predicate()} AND {on_days(sorted(rows))}"
+        if rows and use_case.unit == "hour":
+            _replace_hours(raw, use_case, where)
+        elif rows:
+            tables.replace(raw, use_case, "bronze", where)
         return rows
     finally:
         raw.unpersist()  # Spark would take the old rows for a file of the same name.
@@ -87,9 +90,12 @@ def _placed(use_case: UseCase, first: Column) -> Column:
     return F.when((own >= first) & (own < F.date_add(F.current_date(), 1).cast("timestamp")), own).otherwise(first)
 
 
-def _with_rows(raw: DataFrame, use_case: UseCase, interval: Interval, days: list[date]) -> str:
-    """The condition on the interval's partitions that have rows."""
-    if use_case.unit != "hour":
-        return f"{interval.predicate()} AND {on_days(days)}"
-    hours = raw.select(F.date_trunc("hour", "event_time").alias("hour")).distinct().orderBy("hour").collect()
-    return f"{interval.predicate()} AND {on_hours([row['hour'] for row in hours])}"
+def _replace_hours(raw: DataFrame, use_case: UseCase, where: str) -> None:
+    """Hours without raw rows keep what bronze has: it is read and written again, since as a condition they may be thousands."""
+    with tables.writer_lock(raw.sparkSession, tables.table_path(use_case.name, "bronze")):
+        if tables.exists(use_case.name, "bronze"):
+            hour = F.date_trunc("hour", "event_time").alias("hour")
+            new = raw.select(hour).distinct()
+            old = tables.read(raw.sparkSession, use_case.name, "bronze").where(where).select("*", hour)
+            raw = raw.unionByName(old.join(new, "hour", "left_anti").drop("hour"))
+        tables.write(raw, use_case, "bronze", where)

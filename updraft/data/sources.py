@@ -1,5 +1,6 @@
 """Raw files: which there are, whether they have the declared columns, their rows as text. CSV, JSON lines and Parquet."""
 
+import csv
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -27,7 +28,7 @@ PARQUET_MARK = b"PAR1"
 
 def is_dated(use_case: UseCase) -> bool:
     """Whether a raw file's name says which partition it is. A source that is a single file holds rows of any time."""
-    return use_case.data.dated and source(use_case).suffix not in SUFFIXES
+    return use_case.data.dated and not source(use_case).is_file()
 
 
 def source(use_case: UseCase) -> UPath:
@@ -45,12 +46,17 @@ def raw_files(use_case: UseCase, interval: Interval | None = None) -> list[UPath
     if is_dated(use_case):
         days = dated_files(use_case)
         return [days[day] for day in (interval.days if interval else sorted(days)) if day in days]
-    if place.suffix in SUFFIXES:
-        return [place] if place.exists() else []
+    if place.is_file() and place.suffix in SUFFIXES:
+        return [place]
     if place.is_file():
         raise UpdraftError(f"{place}: found a file of an unknown kind, expected one of {', '.join(SUFFIXES)}, or a folder.")
     patterns = ["*" + UPath(name).suffix for name in use_case.data.files] if use_case.data.dated else use_case.data.files
-    return sorted({file for pattern in patterns for file in place.glob(pattern)}, key=str) if place.exists() else []
+    found = {file for pattern in patterns for file in place.glob(pattern)} if place.exists() else set()
+    if ignored := sorted(file.name for file in found if file.name.startswith("_")):
+        raise UpdraftError(
+            f"{place}: found {_listed(ignored)}, which Spark does not read because of the _ in front. Rename it."
+        )
+    return sorted((file for file in found if file.is_file() and not file.name.startswith(".")), key=str)
 
 
 def dated_files(use_case: UseCase) -> dict[date, UPath]:
@@ -90,7 +96,7 @@ def read_raw(spark: SparkSession, use_case: UseCase, files: list[UPath]) -> Data
 
 
 def _read(spark: SparkSession, columns: tuple[str, ...], use_case: UseCase, files: list[UPath]) -> DataFrame:
-    paths, suffix = [str(file) for file in files], files[0].suffix
+    paths, suffix = [_literal(str(file)) for file in files], files[0].suffix
     name = F.col("_metadata.file_name").alias(SOURCE)
     if suffix == ".parquet":
         frame = spark.read.parquet(*paths)
@@ -101,6 +107,11 @@ def _read(spark: SparkSession, columns: tuple[str, ...], use_case: UseCase, file
     if suffix == ".csv":
         return reader.option("header", True).option("escape", '"').csv(paths).select("*", name)
     return reader.json(paths).select("*", name)
+
+
+def _literal(path: str) -> str:
+    """The path such that Spark takes it for itself, and not for a pattern."""
+    return re.sub(r"([\[\]{}*?])", r"\\\1", path)
 
 
 def _columns(spark: SparkSession, file: UPath, use_case: UseCase) -> tuple[str, ...]:
@@ -151,7 +162,7 @@ def _header(file: UPath, use_case: UseCase) -> list[str] | None:
     encoding = "utf-8-sig" if use_case.data.encoding.upper() == "UTF-8" else use_case.data.encoding
     with file.open("r", encoding=encoding, errors="replace") as lines:
         header = lines.readline().strip()
-    return [name.strip().strip('"') for name in header.split(",")] if header else None
+    return [name.strip() for name in next(csv.reader([header]))] if header else None
 
 
 def _parquet_columns(spark: SparkSession, file: UPath) -> list[str] | None:
@@ -163,12 +174,12 @@ def _parquet_columns(spark: SparkSession, file: UPath) -> list[str] | None:
             raise UpdraftError(
                 f"{file}: found {size} bytes that do not end as Parquet does, expected a whole file. Copy it again."
             )
-    return list(spark.read.parquet(str(file)).columns)
+    return list(spark.read.parquet(_literal(str(file))).columns)
 
 
 def _json_keys(spark: SparkSession, file: UPath) -> list[str] | None:
     """Every key of every line that is an object."""
     parsed = F.from_json("value", "map<string,string>")
-    keys = spark.read.text(str(file)).select(F.explode(F.map_keys(parsed)).alias("key")).distinct()
+    keys = spark.read.text(_literal(str(file))).select(F.explode(F.map_keys(parsed)).alias("key")).distinct()
     found = [row["key"] for row in keys.collect()]
     return found or None

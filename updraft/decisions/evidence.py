@@ -15,7 +15,8 @@ class Holdout(Strict):
     """The rows on which both were scored: a version of the features table, and days of it or, of a snapshot, its ``split``.
 
     ``keys``: different rows among them. ``labels``: different labels, none where there are no labels; ``positives``: of
-    binary ones, the rows of the positive class.
+    binary ones, the rows of the positive class. ``units``: by metric that the gate asks for, how many rows (or users, where
+    things are ranked for them) it is a figure of.
     """
 
     table: str
@@ -27,6 +28,7 @@ class Holdout(Strict):
     keys: int
     labels: int | None
     positives: int | None
+    units: dict[str, int]
 
 
 class Candidate(Strict):

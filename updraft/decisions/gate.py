@@ -10,6 +10,7 @@ from updraft.core.kinds import TRAITS, Kind, more_is_better
 from updraft.core.sections import Gate
 from updraft.decisions.evidence import Candidate, Evidence, Gain
 
+FEWEST_UNITS = 30  # Below, an interval from resampling means nothing: of one user, it has no width.
 TOLERANCE = 1e-6  # Between a gain and the difference of the metrics that it is the gain of.
 # Where a metric can lie, if not between 0 and 1.
 RANGES = {
@@ -64,6 +65,9 @@ def _holdout(evidence: Evidence, policy: Gate, kind: Kind) -> list[str]:
     against = []
     if holdout.rows < policy.min_rows:
         against.append(f"the holdout has {holdout.rows} rows, fewer than {policy.min_rows}")
+    for name in {policy.metric, *policy.floors}:
+        if (units := holdout.units.get(name, 0)) < (least := min(policy.min_rows, FEWEST_UNITS)):
+            against.append(f"{name} rests on {units} rows or users, fewer than {least}")
     if holdout.keys != holdout.rows:
         against.append(f"the holdout has {holdout.rows} rows, but {holdout.keys} different keys")
     if kind == "binary" and not (holdout.positives is not None and 0 < holdout.positives < holdout.rows):

@@ -191,12 +191,12 @@ def _errors(answers: Answers, explained: bool = True) -> dict[str, Statistic]:
 
 
 def _clustering(answers: Answers) -> dict[str, Statistic]:
-    """The silhouette, and the share of the rows in each cluster."""
+    """The silhouette, the share of the rows in each cluster, and the smallest of them: one far row alone is no cluster."""
     assert answers.space is not None, "distances are measured in a space"
     clusters = answers.scores[:, 0]
     found = {"silhouette": _mean(silhouettes(answers.space, clusters))}
-    for one in np.unique(clusters):
-        found[f"share_{one:g}"] = _mean((clusters == one).astype(float))
+    shares = {f"share_{one:g}": _mean((clusters == one).astype(float)) for one in np.unique(clusters)}
+    found |= {**shares, "smallest_share": lambda weights: min(share(weights) for share in shares.values())}
     return {name: Statistic(len(clusters), of) for name, of in found.items()}
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
 
+from updraft.core.interval import Unit
 from updraft.core.kinds import TRAITS, Kind
 from updraft.core.mistakes import suggest
 
@@ -22,6 +23,7 @@ class Whole(NamedTuple):
 
     kind: Kind | None  # None where it is wrong itself.
     snapshot: bool
+    unit: Unit | None = "day"  # None where it is wrong itself, or of a snapshot.
 
 
 def _of_its_kind(what: Literal["algorithms", "metrics"], name: str, info: ValidationInfo) -> str:

@@ -1,5 +1,6 @@
 """The section ``data``: raw files, columns, event time, key, label, lookups, and where features also go."""
 
+import codecs
 from collections import Counter
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
@@ -8,14 +9,13 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator, mod
 
 from updraft.core.mistakes import suggest
 from updraft.core.sections.base import Share, Strict, Whole
+from updraft.core.sql import identifiers
 
 ColumnType = Literal["string", "int", "bigint", "double", "boolean", "date", "timestamp"]
 VIEWS = {"clean": "the clean rows", "days": "the days to build"}
 SUFFIXES = (".csv", ".json", ".jsonl", ".parquet")
-RESERVED = {
-    *("row_id", "event_time", "event_date", "label", "split", "raw", "reasons", "corrupt_record", "source_file"),
-}
-# How far apart two ticks of a schedule lie, by the partitions that they end.
+RESERVED = {"row_id", "event_time", "event_date", "label", "split", "raw", "reasons", "corrupt_record", "source_file"}
+TABLES = {"bronze", "clean", "quarantine", "features", "splits", "predictions", "recommendations"}
 
 
 def _no_view_of_ours(name: str) -> str:
@@ -55,6 +55,13 @@ class Catalog(Strict):
 
     table: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="Its name in Spark's catalog.")
     properties: dict[str, str] = Field({}, description="The table's properties, such as its layer.")
+
+    @field_validator("table")
+    @classmethod
+    def _no_table_of_ours(cls, table: str) -> str:
+        if table in {*TABLES, *VIEWS}:
+            raise ValueError("is the name of a table that Updraft writes itself; name it otherwise")
+        return table
 
 
 class Data(Strict):
@@ -123,7 +130,30 @@ class Data(Strict):
             raise ValueError("target: missing" if self.target is None else "target: kind clustering has none; leave it out")
         if whole and self.target and bool(self.target.classes) != (whole.kind == "multiclass"):
             raise ValueError("target.classes: expected for kind multiclass, and for no other")
+        if whole and whole.unit not in ("day", "hour") and self.dated:
+            raise ValueError("files: {day} is for partitions of days and hours; list patterns such as *.csv instead")
+        if whole and whole.snapshot and self.history:
+            raise ValueError("history: a snapshot has none; leave it out, or add a schedule")
         return self
+
+    @model_validator(mode="after")
+    def _nothing_leaks(self) -> "Data":
+        """What the label is made of must not be seen by features.sql, nor decide when a row has happened."""
+        later = set(self.known_after)
+        if self.target and (seen := (identifiers(self.target.sql) & set(self.columns)) - later - set(self.key)):
+            raise ValueError(f"known_after: expected {sorted(seen)} among them, because target.sql is made of them")
+        if self.event_time and (early := identifiers(self.event_time) & later):
+            raise ValueError(f"event_time: found {sorted(early)}, which are in known_after")
+        return self
+
+    @field_validator("encoding")
+    @classmethod
+    def _is_one(cls, encoding: str) -> str:
+        try:
+            codecs.lookup(encoding)
+        except LookupError:
+            raise ValueError("expected an encoding such as UTF-8 or ISO-8859-1") from None
+        return encoding
 
     @field_validator("columns")
     @classmethod
