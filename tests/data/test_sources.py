@@ -36,6 +36,7 @@ BASE: dict[str, Any] = {
         "optional": ["größe"],
         "event_time": "try_to_timestamp(when)",
         "key": ["who"],
+        "known_after": ["amount (EUR)"],
         "max_quarantine": 1.0,
         "target": {"name": "amount", "sql": "`amount (EUR)`", "description": "the amount"},
     },

@@ -122,3 +122,19 @@ def test_a_single_feature_goes_through_mlflow_too(spark: SparkSession, tmp_path:
     mlflow.onnx.save_model(model, tmp_path / "model", pip_requirements=["onnxruntime"])
     answers = mlflow.pyfunc.load_model(str(tmp_path / "model")).predict(rows[["a.b c"]])
     assert np.array_equal(answers.to_numpy(), score_onnx(model, rows))
+
+
+def test_trees_split_by_sets_of_many_categories(spark: SparkSession) -> None:
+    """ONNX Runtime merges questions for one category after the other, and then answers some of them wrongly."""
+    rng = np.random.default_rng(3)
+    places, kinds = rng.integers(0, 49, 3000), rng.integers(0, 3, 3000)
+    labels = rng.random((49, 3, 4)).cumsum(2)
+    rows = []
+    for n, (place, kind) in enumerate(zip(places, kinds, strict=True)):
+        label = float(np.searchsorted(labels[place, kind], rng.random() * labels[place, kind, -1]))
+        rows.append((n, float(n % 24), f"p{place}", f"k{kind}", label))
+    frame = spark.createDataFrame(rows, "row_id long, hour double, place string, kind string, label double").cache()
+    parameters = {"numTrees": 30, "maxDepth": 8, "minInstancesPerNode": 3}
+    fitted = fit("random_forest", frame, Columns(["hour"], ["place", "kind"]), parameters, 1, Task("multiclass", tuple("abcd")))
+    _, native = fitted.predict(frame)
+    assert check_parity(to_onnx(fitted), frame.toPandas(), native) < 1e-6

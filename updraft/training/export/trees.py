@@ -17,13 +17,15 @@ from updraft.training.export.graph import Graph
 from updraft.training.export.linear import classes
 from updraft.training.export.saved import saved, table
 
+LEAF = "LEAF"
+
 
 class Node(NamedTuple):
     """A question or, with the mode LEAF, an end. ``absent`` says whether NaN goes where a yes goes."""
 
     tree: int
     id: int
-    mode: str = "LEAF"
+    mode: str = LEAF
     feature: int = 0
     value: float = 0.0
     yes: int = 0
@@ -56,7 +58,11 @@ def spark_trees(graph: Graph, features: str, model: Any) -> str:
     for place, one in enumerate(models):
         for number, rows in _saved(one).groupby("tree"):
             tree = next(trees)
-            ensemble.nodes.extend(_spark_nodes(tree, rows))
+            nodes = list(_spark_nodes(tree, rows))
+            ensemble.nodes.extend(nodes)
+            ensemble.added.extend(
+                Added(tree, node.id, 0, 0.0) for node in nodes if node.id > rows.id.max() and node.mode == LEAF
+            )
             for leaf in rows[rows.left < 0].itertuples():
                 for target, value in enumerate(_adds(one, int(number), leaf, graph.width), start=place):
                     ensemble.added.append(Added(tree, leaf.id, target, value))
@@ -120,7 +126,11 @@ def _adds(model: Any, tree: int, leaf: Any, width: int) -> list[float]:
 
 
 def _spark_nodes(tree: int, rows: Any) -> Iterator[Node]:
-    """One tree's nodes. A split by a set of categories becomes a chain of questions, one for each of the smaller set."""
+    """One tree's nodes. A split by a set of categories becomes a chain of thresholds between their indices.
+
+    Not of questions whether the index is one of the set: ONNX Runtime merges those, and then answers some of them wrongly. It
+    wants the no of each question to lead to a node of its own, so the last one is a question that is always answered by yes.
+    """
     free = count(int(rows.id.max()) + 1)
     for row in rows.sort_values("id").itertuples():
         if row.left < 0:
@@ -128,12 +138,13 @@ def _spark_nodes(tree: int, rows: Any) -> Iterator[Node]:
         elif row.categories < 0:
             yield Node(tree, row.id, "BRANCH_LEQ", row.feature, row.split[0], row.left, row.right)
         else:
-            asked, inside, outside = {int(category) for category in row.split}, row.left, row.right
-            if len(asked) > row.categories / 2:
-                asked, inside, outside = set(range(row.categories)) - asked, row.right, row.left
-            chain = [row.id, *(next(free) for _ in range(len(asked) - 1))]
-            for here, after, category in zip(chain, [*chain[1:], outside], sorted(asked), strict=True):
-                yield Node(tree, here, "BRANCH_EQ", row.feature, category, inside, after)
+            left = {int(category) for category in row.split}
+            leads = [row.left if category in left else row.right for category in range(row.categories)]
+            ends = [n for n in range(row.categories) if n == row.categories - 1 or leads[n] != leads[n + 1]]
+            chain = [row.id, *(next(free) for _ in ends)]
+            for here, after, end in zip(chain, chain[1:], ends, strict=False):
+                yield Node(tree, here, "BRANCH_LEQ", row.feature, end + 0.5, leads[end], after)
+            yield Node(tree, chain[-1])  # Where nobody gets.
 
 
 def _saved(model: Any) -> Any:
