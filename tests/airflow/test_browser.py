@@ -191,6 +191,7 @@ def test_a_backfill_starts_from_the_form(browser: Browser, api: AirflowApi) -> N
         assert states(api, run) == {**dict.fromkeys(("ingest", "validate", "features"), "success"), "announce": "skipped"}
 
 
+@pytest.mark.faults  # Minutes long.
 def test_a_training_from_the_form_leads_to_its_mlflow_run(browser: Browser, api: AirflowApi, root: Path) -> None:
     browser.open_form("flights_training")
     browser.type(css("#element_end"), "01182013")
@@ -209,6 +210,7 @@ def test_a_training_from_the_form_leads_to_its_mlflow_run(browser: Browser, api:
     assert report["run_id"] in browser.driver.current_url
 
 
+@pytest.mark.faults  # It needs the champion of the training.
 def test_a_monitoring_from_the_form_leads_to_its_drift_report(browser: Browser, api: AirflowApi, root: Path) -> None:
     """The champion is that of the training above."""
     api.pause("flights_training", True)  # A retraining may be started, but is not waited for.

@@ -48,7 +48,8 @@ def gain(kind: Kind, metric: str, challenger: Answers, champion: Answers, draws:
     return paired_bootstrap(first, second, more_is_better=more_is_better(metric), confidence=0.95, seed=1, draws=draws)
 
 
-@pytest.mark.parametrize(("kind", "metric"), METRICS)
+# How large the smallest cluster is says nothing of how well the rows lie in theirs.
+@pytest.mark.parametrize(("kind", "metric"), [one for one in METRICS if one[1] != "smallest_share"])
 def test_a_true_gain_is_surely_above_zero_and_a_loss_below(kind: Kind, metric: str) -> None:
     good, bad = answers(kind, 0.3, seed=2), answers(kind, 1.2, seed=3)
     won, lost = gain(kind, metric, good, bad), gain(kind, metric, bad, good)

@@ -116,7 +116,7 @@ CASES = {
         ratings,
         {"als": Algorithm(fixed={"rank": 2, "maxIter": 1, "regParam": 1.0})},
         {"als": Algorithm(fixed={"rank": 4, "maxIter": 8, "regParam": 0.05})},
-        Gate(metric="rmse", floors={"rmse": 4.0, "ndcg_at_10": 0.01}, min_rows=50),
+        Gate(metric="rmse", floors={"rmse": 4.0, "ndcg_at_10": 0.01}, min_rows=20),
         {"prediction"},
         {"predicted_and_observed.png", "residuals.png"},
     ),

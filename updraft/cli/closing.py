@@ -1,6 +1,7 @@
 """What stands at the end of a demo or a run: the report as a file, and as tables for people."""
 
 import json
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -88,6 +89,7 @@ def models(use_case: UseCase) -> tuple[list[dict[str, Any]], dict[str, Any] | No
     """Every registered version with its holdout metrics and the gate's verdict; and the champion."""
     from updraft.training import records
 
+    logging.getLogger("mlflow").setLevel(logging.WARNING)  # Imported, it greets a new experiment between our lines.
     client = records.connect(use_case)
     versions = sorted(client.search_model_versions(f"name = '{use_case.name}'"), key=lambda found: int(found.version))
     champion = records.champion(client, use_case)

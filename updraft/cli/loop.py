@@ -1,6 +1,5 @@
 """What the commands share that take a use case through its loop: steps with progress, what reports say, the closing."""
 
-import logging
 import os
 import time
 from abc import ABC, abstractmethod
@@ -72,7 +71,6 @@ class Loop(ABC):
 
     def run(self, report: Path) -> bool:
         """All steps, then the report and the closing tables. Returns whether all went well."""
-        logging.getLogger("mlflow").setLevel(logging.WARNING)  # It greets a new experiment between our lines.
         before = servers.find()
         closing = Closing(use_case=self.use_case.name, ok=False, seconds=0, steps=[], error="interrupted")
         try:
