@@ -10,9 +10,9 @@ from pyspark.sql import functions as F
 
 from updraft.core.errors import UpdraftError
 from updraft.core.kinds import Task
-from updraft.core.schema import LABEL, ROW_ID
+from updraft.core.schema import LABEL, ROW_ID, quote
 from updraft.training.families.als import Recommender, fit_als
-from updraft.training.families.fitted import Columns, Fitted, Labels, Parameters, Scores, column
+from updraft.training.families.fitted import Columns, Fitted, Labels, Parameters, Scores
 from updraft.training.families.light_gbm import SklearnModel, fit_lightgbm
 from updraft.training.families.parameters import LIGHTGBM, check_parameters
 from updraft.training.families.spark import SparkModel, fit_spark
@@ -67,7 +67,7 @@ def fit(
 
 def example(rows: DataFrame, columns: Columns, number: int = 5) -> pd.DataFrame:
     """A few rows as a model gets them."""
-    return rows.orderBy(ROW_ID).select(*map(column, columns.all)).limit(number).toPandas()
+    return rows.orderBy(ROW_ID).select(*map(quote, columns.all)).limit(number).toPandas()
 
 
 def _class_counts(rows: DataFrame, task: Task) -> dict[float, int]:

@@ -6,12 +6,12 @@ from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from updraft.core.kinds import Task
-from updraft.core.schema import LABEL, ROW_ID
+from updraft.core.schema import LABEL, ROW_ID, quote
 
 Labels = npt.NDArray[np.float64]  # Of shape (rows,).
 Scores = npt.NDArray[np.float64]  # Of shape (rows, outputs), in the order of Task.outputs.
@@ -70,18 +70,15 @@ def spread(found: Scores, present: Sequence[int], task: Task) -> Scores:
     return scores
 
 
-def column(name: str) -> Column:
-    """The column of exactly this name, whatever is in it."""
-    return F.col(f"`{name.replace('`', '``')}`")
-
-
 def given(rows: DataFrame, columns: Columns) -> DataFrame:
     """The features under plain names, with label and row id. NaN and the infinite are null, as every family takes them."""
     infinite = F.lit(float("inf"))  # NaN is larger still, for Spark.
-    numbers = [(column(name).cast("double"), plain) for name, plain in zip(columns.numbers, columns.plain_numbers, strict=True)]
+    numbers = [
+        (F.col(quote(name)).cast("double"), plain) for name, plain in zip(columns.numbers, columns.plain_numbers, strict=True)
+    ]
     texts = zip(columns.categories, columns.plain_categories, strict=True)
     return rows.select(
-        *[F.when(~column(name).isin(*ABSENT_TEXTS), column(name)).alias(plain) for name, plain in texts],
+        *[F.when(~F.col(quote(name)).isin(*ABSENT_TEXTS), F.col(quote(name))).alias(plain) for name, plain in texts],
         *[F.when(F.abs(number) < infinite, number).alias(plain) for number, plain in numbers],
         F.col(LABEL).cast("double").alias(LABEL),
         ROW_ID,
