@@ -40,8 +40,8 @@ bench: setup ## Measure all that bench/ measures, or one: make bench B=submit
 test-compose: setup ## Run the whole system in containers, from nothing; needs Docker
 	@$(bin)/python tests/compose/check.py
 
-golden: setup ## Write the reviewed structure of the DAGs anew, to be looked at and committed
-	@UPDRAFT_WRITE_GOLDEN=1 $(bin)/pytest -q tests/dags
+golden: setup ## Write what is reviewed anew, to be looked at and committed: the DAGs' structure, the names of hyperparameters
+	@UPDRAFT_WRITE_GOLDEN=1 $(bin)/pytest -q tests/training/test_hyperparameters.py tests/dags
 
 lock: setup ## Bring requirements.txt to pyproject.toml; versions that still fit stay
 	@UV_CUSTOM_COMPILE_COMMAND="make lock" $(bin)/uv pip compile --quiet pyproject.toml --extra dev --universal \

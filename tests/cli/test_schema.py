@@ -7,6 +7,7 @@ import yaml
 from typer.testing import CliRunner
 
 from updraft.cli.main import app
+from updraft.core.kinds import TRAITS
 from updraft.core.sections import Data, Model, Search
 from updraft.core.settings import REPO
 from updraft.core.use_case import UseCase
@@ -33,6 +34,14 @@ def test_it_names_every_key_with_its_type_default_and_meaning() -> None:
     assert lines[at - 1] == f"# {Search.model_fields['trials'].description}"
     rules = next(line for line in lines if line.startswith("rule:"))
     assert {"better", "not_worse"} <= set(re.findall(r"\w+", rules))
+
+
+def test_it_names_every_kinds_algorithms_and_metrics_and_whose_names_hyperparameters_have() -> None:
+    text = re.sub(r"\n +#", "", printed())  # Its lines are wrapped.
+    for kind, traits in TRAITS.items():
+        assert f" Kind {kind}: {', '.join(traits.algorithms)}." in text
+        assert f" Kind {kind}: {', '.join(traits.metrics)}." in text
+    assert " Hyperparameters: " in text
 
 
 def test_every_key_is_explained() -> None:

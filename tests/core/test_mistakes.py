@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from updraft.core.errors import UpdraftError
+from updraft.core.hyperparameters import wrong_names
+from updraft.core.kinds import Kind
 from updraft.core.settings import REPO, settings
 from updraft.core.sql import mistakes_in
 from updraft.core.use_case import broken_use_cases, load_use_case, sound_use_cases, use_case_names
@@ -103,6 +105,60 @@ def test_b22_other_mistakes_are_named_with_their_line(folder: Path, old: str, ne
     with pytest.raises(UpdraftError) as refused:
         load_use_case("flights")
     assert says in str(refused.value)
+
+
+def test_b22_each_wrong_hyperparameter_is_named_with_its_line_and_hides_no_other_mistake(folder: Path) -> None:
+    file = folder / "use_case.yaml"
+    fixed = "fixed: {n_estimators: 250, learning_rate: 0.05, subsample: 0.8, subsample_freq: 1, colsample_bytree: 0.8}"
+    lightgbm = change(file, fixed, fixed.replace("subsample_freq", "subsample_frequency").replace("}", ", random_state: 3}"))
+    leaves = change(
+        file, "        num_leaves: [15, 31, 63]", "        num_leafs: [15, 31, 63]\n        bagging_fraction: [0.5]"
+    )
+    change(file, "low: 0.0001, high: 0.1", "low: 0.1, high: 0.0001")
+    linear = change(file, "        regParam:", "        penalty: [1]\n        regParam:")
+    expected = [
+        f"line {linear}: model.algorithms.logistic_regression.search.penalty: expected the name of a hyperparameter "
+        "of logistic_regression that is for a use case to set (found 'penalty')",
+        f"line {linear + 1}: model.algorithms.logistic_regression.search.regParam.function-after[_a_range(), Bounds]: "
+        "expected low below high",
+        f"line {lightgbm + 1}: model.algorithms.lightgbm.fixed.random_state: expected the name of a hyperparameter",
+        f"line {lightgbm + 1}: model.algorithms.lightgbm.fixed.subsample_frequency: expected the name of a hyperparameter "
+        "of lightgbm that is for a use case to set. Did you mean 'subsample_freq'? (found 'subsample_frequency')",
+        f"line {leaves + 1}: model.algorithms.lightgbm.search.num_leafs: expected the name of a hyperparameter "
+        "of lightgbm that is for a use case to set. Did you mean 'num_leaves'?",
+        f"line {leaves + 2}: model.algorithms.lightgbm.search.bagging_fraction: "
+        "another name of subsample, which is given too; keep one",
+    ]
+    found = mistakes()
+    missing = [one for one in expected if not any(line.startswith(one) for line in found)]
+    assert missing == [], "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    ("kind", "algorithm", "name", "meant"),
+    [
+        ("binary", "logistic_regression", "regparam", "regParam"),
+        ("multiclass", "gradient_boosted_trees", "max_depth", "maxDepth"),
+        ("binary", "naive_bayes", "modeltype", "modelType"),
+        ("regression", "lightgbm", "num_leafs", "num_leaves"),
+        ("regression", "lightgbm", "max_leaves", "num_leaves"),
+        ("binary", "lightgbm", "sigmoid", None),
+        ("regression", "generalized_linear_regression", "links", "link"),
+        ("regression", "random_forest", "n_trees", "numTrees"),
+        ("regression", "random_forest", "thresholds", None),
+        ("clustering", "gaussian_mixture", "seed", None),
+        ("clustering", "bisecting_k_means", "maxiter", "maxIter"),
+        ("recommendation", "als", "userCol", None),
+        ("recommendation", "als", "implicitprefs", "implicitPrefs"),
+    ],
+)
+def test_a_hyperparameter_that_is_not_for_a_use_case_to_set_is_refused(
+    kind: Kind, algorithm: str, name: str, meant: str | None
+) -> None:
+    (told,) = wrong_names(kind, {algorithm: {"search": {name: [1, 2]}}})
+    assert told["loc"] == (algorithm, "search", name)
+    hint = f". Did you mean '{meant}'?" if meant else ""
+    assert str(told["type"]).endswith(f"of {algorithm} that is for a use case to set{hint}")
 
 
 @pytest.mark.parametrize("content", [b"", b"- a list", b"\xff\xfe\x00 no text", b"a: &x {b: *x}\n"])

@@ -11,9 +11,10 @@ from sklearn.metrics import normalized_mutual_info_score
 
 from tests.training.families import CASES, CLASSES, NAMES, ROWS, SEEDED, Learnt, fit_case, frame_of, rows_of
 from updraft.core.errors import UpdraftError
+from updraft.core.hyperparameters import hyperparameters
 from updraft.core.kinds import TRAITS, Kind, Task
 from updraft.training.export import check_parity, score_onnx, to_onnx
-from updraft.training.families import Columns, check_parameters, fit
+from updraft.training.families import Columns, fit
 
 BINARY = Task("binary")
 
@@ -34,11 +35,11 @@ def quality(case: str, learnt: Learnt) -> float:
             return 1 - float(np.mean((labels - scores[:, 0]) ** 2) / np.var(labels))
 
 
-def test_every_algorithm_of_every_kind_is_tried(spark: SparkSession) -> None:
+def test_every_algorithm_of_every_kind_is_tried() -> None:
     tried: dict[Kind, set[str]] = {}
     for kind, algorithm, parameters in CASES.values():
         tried.setdefault(kind, set()).add(algorithm)
-        check_parameters(algorithm, parameters, Task(kind))
+        assert set(parameters) <= set(hyperparameters(kind, algorithm)), "a use case may say so"
     assert tried == {kind: set(traits.algorithms) for kind, traits in TRAITS.items()}
 
 
@@ -114,32 +115,6 @@ def test_balance_is_refused_where_there_are_no_classes(spark: SparkSession, kind
     frame = frame_of(spark, rows_of("regression", 1))
     with pytest.raises(UpdraftError, match=f"model.balance.*kind {kind} has no classes"):
         fit(algorithm, frame, Columns(["flat"], []), {}, 1, Task(kind), balance=True)
-
-
-@pytest.mark.parametrize(
-    ("kind", "algorithm", "name", "says"),
-    [
-        ("binary", "logistic_regression", "regparam", "Did you mean 'regParam'?"),
-        ("multiclass", "gradient_boosted_trees", "max_depth", "Did you mean 'maxDepth'?"),
-        ("binary", "naive_bayes", "modeltype", "Did you mean 'modelType'?"),
-        ("binary", "lightgbm", "num_leafs", "Did you mean 'num_leaves'?"),
-        ("binary", "lightgbm", "random_state", "found ['random_state']"),
-        ("regression", "lightgbm", "objective", "found ['objective']"),
-        ("regression", "generalized_linear_regression", "links", "Did you mean 'link'?"),
-        ("regression", "random_forest", "numtrees", "Did you mean 'numTrees'?"),
-        ("clustering", "gaussian_mixture", "seed", "found ['seed']"),
-        ("clustering", "bisecting_k_means", "maxiter", "Did you mean 'maxIter'?"),
-        ("recommendation", "als", "userCol", "found ['userCol']"),
-        ("recommendation", "als", "implicitprefs", "Did you mean 'implicitPrefs'?"),
-    ],
-)
-def test_a_parameter_that_is_not_the_familys_is_named(
-    spark: SparkSession, kind: Kind, algorithm: str, name: str, says: str
-) -> None:
-    with pytest.raises(UpdraftError) as refused:
-        check_parameters(algorithm, [name], Task(kind))
-    assert says in str(refused.value)
-    assert f"model.algorithms.{algorithm}" in str(refused.value)
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,8 @@ def _section(section: Schema, known: Schema, depth: int) -> Iterator[str]:
     for key, value in section["properties"].items():
         own, named = _sections([value], known), _sections(_entries(value, known), known)
         for told in [value.get("description"), *(one.get("description") for one in [*own, *named])]:
-            yield from (f"{pad}# {line}" for line in wrap((told or "").replace("``", "`"), WIDTH - len(pad)))
+            for said in (told or "").replace("``", "`").splitlines():
+                yield from (f"{pad}# {line}" for line in wrap(said, WIDTH - len(pad)))
         need = "required" if key in section.get("required", []) else _default(value)
         yield f"{pad}{key}:  # {_kind(value, known)}; {need}"
         for one in own:

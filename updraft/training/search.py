@@ -20,7 +20,7 @@ from updraft.core.schema import LABEL, quote
 from updraft.core.sections import Algorithm, Bounds, Choices, Model, Search
 from updraft.training.clusters import space
 from updraft.training.export import score_onnx, to_onnx
-from updraft.training.families import Columns, Fitted, Parameters, check_parameters, fit
+from updraft.training.families import Columns, Fitted, Parameters, fit
 from updraft.training.families.als import ITEM, USER
 from updraft.training.metrics import Answers, Floats, best_threshold, metrics, statistics
 from updraft.training.ranking import RANKED, Truth, rank, relevance
@@ -88,10 +88,8 @@ def search(
     Where there is one trial in all, nothing is to be chosen but a threshold: it sees the last fold alone.
 
     Raises:
-        UpdraftError: an algorithm does not know a parameter, or gives answers that cannot be judged.
+        UpdraftError: an algorithm refuses a parameter's value, or gives answers that cannot be judged.
     """
-    for name, algorithm in model.algorithms.items():
-        check_parameters(name, {*algorithm.fixed, *algorithm.search}, task)
     if model.metric == "value" and model.costs is None:
         raise UpdraftError("model.costs: not found, but model.metric is value. Say what each decision is worth, or take f1.")
     studies = {name: _study(algorithm, model) for name, algorithm in model.algorithms.items()}

@@ -1,10 +1,21 @@
 """The section ``model``: what is trained on which partitions, and how it is searched."""
 
 from math import prod
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails
 
+from updraft.core.hyperparameters import wrong_names
+from updraft.core.kinds import TRAITS
 from updraft.core.sections.base import AlgorithmName, Metric, Strict, Whole, with_metric
 
 
@@ -91,13 +102,40 @@ class Model(Strict):
         gt=0, description="Newest labelled days (or months), kept for the evaluation alone; of a snapshot, a share of its rows."
     )
     min_rows: int = Field(100, ge=2, description="Fewest labelled rows that any model of the search may learn from.")
-    metric: Metric = Field("auc", description="What the search is for; by default the first metric of the kind.")
+    metric: Metric = Field(
+        "auc",
+        description="What the search is for; by default the first metric of the kind.\n"
+        + "\n".join(f"Kind {kind}: {', '.join(traits.metrics)}." for kind, traits in TRAITS.items()),
+    )
     balance: bool = Field(False, description="Weigh rows so that each class counts the same in training.")
     costs: Costs | None = Field(None, description="kind binary: the worth of each decision, for the metric value.")
-    algorithms: dict[AlgorithmName, Algorithm] = Field(min_length=1, description="Those that are tried.")
+    algorithms: dict[AlgorithmName, Algorithm] = Field(
+        min_length=1,
+        description="Those that are tried.\n"
+        + "".join(f"Kind {kind}: {', '.join(traits.algorithms)}.\n" for kind, traits in TRAITS.items())
+        + "Hyperparameters: of lightgbm by LightGBM's names or those of its scikit-learn class, of all others by pyspark.ml's.",
+    )
     search: Search = Search()
 
     _default_metric = model_validator(mode="before")(with_metric)
+
+    @field_validator("algorithms", mode="wrap")
+    @classmethod
+    def _known_hyperparameters(
+        cls, given: Any, check: ValidatorFunctionWrapHandler, info: ValidationInfo
+    ) -> dict[AlgorithmName, Algorithm]:
+        whole: Whole | None = info.context
+        wrong = list(wrong_names(whole.kind, given)) if whole and whole.kind else []
+        try:
+            found: dict[AlgorithmName, Algorithm] = check(given)
+        except ValidationError as error:  # Told beside the others: neither hides the other.
+            wrong += [
+                InitErrorDetails(type=one["type"], loc=one["loc"], input=one["input"], ctx=one.get("ctx", {}))
+                for one in error.errors()
+            ]
+        if wrong:
+            raise ValidationError.from_exception_data(cls.__name__, wrong)
+        return found
 
     @field_validator("balance", "costs")
     @classmethod

@@ -14,7 +14,7 @@ from updraft.core.schema import LABEL, ROW_ID, quote
 from updraft.training.families.als import Recommender, fit_als
 from updraft.training.families.fitted import Columns, Fitted, Labels, Parameters, Scores
 from updraft.training.families.light_gbm import SklearnModel, fit_lightgbm
-from updraft.training.families.parameters import LIGHTGBM, check_parameters
+from updraft.training.families.parameters import LIGHTGBM
 from updraft.training.families.spark import SparkModel, fit_spark
 
 __all__ = [
@@ -26,7 +26,6 @@ __all__ = [
     "Scores",
     "SklearnModel",
     "SparkModel",
-    "check_parameters",
     "example",
     "fit",
 ]

@@ -1,13 +1,11 @@
 """Which algorithm is which class of a library, and which of its parameters are for a use case to set."""
 
-from collections.abc import Collection
 from typing import Any
 
 from pyspark.ml import classification, clustering, recommendation, regression
 
-from updraft.core.errors import UpdraftError
-from updraft.core.kinds import Kind, Task
-from updraft.core.mistakes import suggest
+from updraft.core.hyperparameters import group
+from updraft.core.kinds import TRAITS, Kind, Task
 
 LIGHTGBM = "lightgbm"
 # Set here, or not part of what the export knows.
@@ -47,22 +45,35 @@ def lightgbm_class(task: Task) -> Any:
     return LGBMRegressor if task.kind == "regression" else LGBMClassifier
 
 
-def check_parameters(algorithm: str, names: Collection[str], task: Task) -> None:
-    """Refuse names that are not parameters of the family, or that are not for a use case to set.
+def settable() -> dict[str, dict[str, list[str]]]:
+    """What a use case may set of each algorithm: what ``updraft/core/hyperparameters.json`` has to hold.
 
-    Raises:
-        UpdraftError: it names them, with the nearest right spelling.
+    Names that mean the same are one text, joined by =. Spark ML's need a Spark session to be asked for.
     """
-    if algorithm == LIGHTGBM:
-        from lightgbm.basic import _ConfigAliases
+    found: dict[str, dict[str, list[str]]] = {}
+    for kind, algorithms in SPARK.items():
+        found[group(kind)] = {name: _of_spark(algorithm) for name, algorithm in algorithms.items()}
+        if LIGHTGBM in TRAITS[kind].algorithms:
+            found[group(kind)][LIGHTGBM] = _of_lightgbm(Task(kind))
+    return found
 
-        known = {*lightgbm_class(task)().get_params(), *_ConfigAliases._get_all_param_aliases()}
-        ours = {*LIGHTGBM_OURS, *(alias for name in LIGHTGBM_OURS for alias in _ConfigAliases.get(name))}
-    else:
-        known = {parameter.name for parameter in SPARK[task.kind][algorithm]().params}
-        ours = {name for name in known if name.endswith("Col")} | SPARK_OURS
-    if unknown := sorted(set(names) - (known - ours)):
-        hints = "".join(suggest(name, known - ours) for name in unknown)
-        raise UpdraftError(
-            f"model.algorithms.{algorithm}: found {unknown}, expected names of the algorithm's parameters{hints}"
-        )
+
+def _of_spark(algorithm: Any) -> list[str]:
+    names = {parameter.name for parameter in algorithm().params} - SPARK_OURS
+    return sorted(name for name in names if not name.endswith("Col"))
+
+
+def _of_lightgbm(task: Task) -> list[str]:
+    from lightgbm.basic import _ConfigAliases
+
+    own = {*lightgbm_class(task)().get_params()}
+    several: list[list[str]] = [[name, *others] for name, others in _ConfigAliases._get_all_param_aliases().items()]
+    several += [[name] for name in own - {name for names in several for name in names}]
+    found = []
+    for first, *others in several:
+        if not {first, *others} & {*LIGHTGBM_OURS}:
+            aliases = sorted({*others} - {first})
+            # Of what the class for scikit-learn has itself, it passes its default on, too, which beats all other aliases.
+            aliases = [name for name in aliases if name in own] if {first, *others} & own else aliases
+            found.append("=".join([first, *aliases]))
+    return sorted(found)
