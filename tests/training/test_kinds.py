@@ -89,9 +89,9 @@ CASES = {
         classes,
         {"logistic_regression": Algorithm(fixed={"regParam": 1.0})},
         {"lightgbm": Algorithm(fixed={"n_estimators": 20}, search={"num_leaves": [7, 15]})},
-        Gate(metric="macro_f1", floors={"macro_f1": 0.2, "log_loss": 2}, min_rows=50),
+        Gate(metric="macro_f1", floors={"macro_f1": 0.2, "log_loss": 2, "calibration_error": 0.5}, min_rows=50),
         {"probability_a_draw", "probability_black", "probability_white", "prediction"},
-        {"confusion.png", "importance.png", "slices.png"},
+        {"calibration.png", "confusion.png", "importance.png", "slices.png"},
     ),
     "regression": Case(
         "regression",

@@ -1,5 +1,6 @@
 """Metrics of every kind against scikit-learn's and Spark's own, with and without weights, and what is refused."""
 
+import itertools
 import math
 from dataclasses import replace
 from typing import Any
@@ -40,6 +41,23 @@ def several() -> Answers:
     return Answers(labels, raw / raw.sum(axis=1, keepdims=True))
 
 
+def calibration_error(outcomes: Any, probabilities: Any, weights: Any) -> float:
+    """Row by row: repeated as often as they weigh, in order, equal ones together, ten bins, the mean distance in them."""
+    rows = sorted(
+        (float(probability), float(outcome))
+        for probability, outcome, weight in zip(probabilities, outcomes, weights, strict=True)
+        for _ in range(int(weight))
+    )
+    bins: list[list[tuple[float, float]]] = [[] for _ in range(10)]
+    seen = 0
+    for _, equal in itertools.groupby(rows, key=lambda row: row[0]):
+        together = list(equal)
+        bins[math.floor(10 * (seen + len(together) / 2) / len(rows))] += together
+        seen += len(together)
+    found = [abs(sum(p for p, _ in one) / len(one) - sum(o for _, o in one) / len(one)) * len(one) for one in bins if one]
+    return sum(found) / len(rows)
+
+
 @pytest.mark.parametrize("weights", [np.ones(ROWS), WEIGHTS])
 def test_binary_metrics_are_scikit_learns(weights: Any) -> None:
     answers = binary(GOOD.round(1), costs=COSTS)
@@ -49,7 +67,9 @@ def test_binary_metrics_are_scikit_learns(weights: Any) -> None:
         {
             "auc": reference.roc_auc_score(LABELS, scores, sample_weight=weights),
             "log_loss": reference.log_loss(LABELS, scores.clip(1e-7, 1 - 1e-7), sample_weight=weights),
+            "calibration_error": calibration_error(LABELS, scores, weights),
             "f1": reference.f1_score(LABELS, decided, sample_weight=weights),
+            "macro_f1": reference.f1_score(LABELS, decided, average="macro", sample_weight=weights),
             "accuracy": reference.accuracy_score(LABELS, decided, sample_weight=weights),
             "precision": reference.precision_score(LABELS, decided, sample_weight=weights),
             "recall": reference.recall_score(LABELS, decided, sample_weight=weights),
@@ -77,6 +97,7 @@ def test_metrics_of_several_classes_are_scikit_learns(weights: Any) -> None:
         **dict(zip(("macro_precision", "macro_recall", "macro_f1"), macro, strict=True)),
         "auc": np.mean(aucs),
         "log_loss": reference.log_loss(labels, answers.scores, labels=range(4), sample_weight=weights),
+        "calibration_error": calibration_error(labels == decided, answers.scores.max(axis=1), weights),
     }
     assert set(expected) == set(TRAITS["multiclass"].metrics)
     for n, name in enumerate(SEVERAL.classes[:3]):
@@ -145,6 +166,19 @@ def test_rankings_are_means_over_users_and_coverage_counts_what_is_shown() -> No
     assert (found["rmse"].units, found["coverage"].units) == (3, 2)
 
 
+def test_the_calibration_error_knows_the_honest_from_the_sure_of_themselves() -> None:
+    random = np.random.default_rng(1)
+    honest = random.random(20_000)
+    labels = (random.random(20_000) < honest).astype(float)
+    sure = np.where(honest > 0.5, 0.99, 0.01)
+    assert metrics(BINARY, binary(honest, labels))["calibration_error"] < 0.02
+    assert metrics(BINARY, binary(sure, labels))["calibration_error"] == pytest.approx(0.24, abs=0.01)
+    assert metrics(BINARY, binary(np.full(20_000, 0.3), labels))["calibration_error"] == pytest.approx(labels.mean() - 0.3)
+    assert metrics(BINARY, binary(1 - labels, labels))["calibration_error"] == 1
+    tenths = [part.mean() for part in np.array_split((honest - labels)[np.argsort(honest)], 10)]
+    assert metrics(BINARY, binary(honest, labels))["calibration_error"] == pytest.approx(np.abs(tenths).mean())
+
+
 def test_an_auc_of_a_single_class_is_none() -> None:
     assert math.isnan(Auc(LABELS, GOOD)(LABELS))
 
@@ -170,7 +204,7 @@ def test_a_constant_prediction_has_no_good_figure(task: Task) -> None:
     found = metrics(task, Answers(labels, scores, threshold=0.5))
     assert found.get("auc", 0.5) == pytest.approx(0.5)
     assert found.get("f1", 0) == 0
-    assert found.get("macro_f1", 0) < 0.1
+    assert found.get("macro_f1", 0) < (0.1 if task is SEVERAL else 0.5)
     assert found.get("r2", 0) <= 0
 
 

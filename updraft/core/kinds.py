@@ -6,7 +6,7 @@ from typing import Literal
 Kind = Literal["binary", "multiclass", "regression", "clustering", "recommendation"]
 
 CLASSIFIERS = ("logistic_regression", "random_forest", "gradient_boosted_trees", "naive_bayes", "lightgbm")
-LESS_IS_BETTER = {"log_loss", "rmse", "mae"}
+LESS_IS_BETTER = {"log_loss", "calibration_error", "rmse", "mae"}
 
 
 @dataclass(frozen=True)
@@ -18,8 +18,14 @@ class Traits:
 
 
 TRAITS: dict[Kind, Traits] = {
-    "binary": Traits(CLASSIFIERS, ("auc", "f1", "accuracy", "precision", "recall", "log_loss", "value")),
-    "multiclass": Traits(CLASSIFIERS, ("macro_f1", "accuracy", "macro_precision", "macro_recall", "auc", "log_loss")),
+    "binary": Traits(
+        CLASSIFIERS,
+        ("auc", "f1", "macro_f1", "accuracy", "precision", "recall", "log_loss", "calibration_error", "value"),
+    ),
+    "multiclass": Traits(
+        CLASSIFIERS,
+        ("macro_f1", "accuracy", "macro_precision", "macro_recall", "auc", "log_loss", "calibration_error"),
+    ),
     "regression": Traits(
         ("linear_regression", "random_forest", "gradient_boosted_trees", "generalized_linear_regression", "lightgbm"),
         ("rmse", "mae", "r2"),

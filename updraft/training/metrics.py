@@ -16,6 +16,7 @@ from updraft.training.ranking import Ranking
 Floats = npt.NDArray[np.float64]
 Cells = Callable[[Floats], Floats]  # From row weights to a confusion matrix.
 TOLERANCE = 1e-3  # Of probabilities, which models give in single precision.
+CALIBRATION_BINS = 10
 SMALLEST = 1e-7  # A probability of 0 would make the loss of a row infinite.
 
 
@@ -125,6 +126,8 @@ def _binary(answers: Answers) -> dict[str, Statistic]:
         "accuracy": _mean((labels == decisions).astype(float)),
         "precision": lambda weights: float(_precision(cells(weights))[1]),
         "recall": lambda weights: float(_recall(cells(weights))[1]),
+        "macro_f1": _macro(_f1, cells),
+        "calibration_error": CalibrationError(labels, scores),
     }
     if answers.costs:
         found["value"] = _mean(_worth(labels, answers.costs)[np.arange(len(labels)), decisions.astype(int)])
@@ -142,26 +145,17 @@ def _multiclass(task: Task, answers: Answers) -> dict[str, Statistic]:
         there = [n for n in range(len(task.classes)) if 0 < weights @ (labels == n) < weights.sum()]
         return float(np.mean([one_against_rest[n](weights) for n in there])) if there else np.nan
 
-    def macro(by_class: Cells) -> Callable[[Floats], float]:
-        """The mean over the classes that are observed or predicted, as scikit-learn's."""
-
-        def of(weights: Floats) -> float:
-            counted = cells(weights)
-            there = counted.sum(axis=0) + counted.sum(axis=1) > 0
-            return float(by_class(counted)[there].mean())
-
-        return of
-
     def single(by_class: Cells, n: int) -> Callable[[Floats], float]:
         return lambda weights: float(by_class(cells(weights))[n])
 
     found: dict[str, Callable[[Floats], float]] = {
-        "macro_f1": macro(_f1),
+        "macro_f1": _macro(_f1, cells),
         "accuracy": _mean((labels == decisions).astype(float)),
-        "macro_precision": macro(_precision),
-        "macro_recall": macro(_recall),
+        "macro_precision": _macro(_precision, cells),
+        "macro_recall": _macro(_recall, cells),
         "auc": auc,
         "log_loss": _mean(_log_losses(labels, scores)),
+        "calibration_error": CalibrationError((labels == decisions).astype(float), scores.max(axis=1)),
     }
     for n, name in enumerate(task.classes):
         if (labels == n).any():  # Of a class that is not there, no figure would say anything.
@@ -226,6 +220,40 @@ class Auc:
         pairs = positive.sum() * negative.sum()
         below = np.cumsum(negative) - negative / 2
         return float(positive @ below / pairs) if pairs > 0 else np.nan
+
+
+class CalibrationError:
+    """How far probabilities are from what comes true of them: the expected calibration error under changing row weights.
+
+    Sorted by their probability, the rows fall into bins of equal weight; equal probabilities share a bin. The error is the
+    mean, over the rows, of their bin's distance between the mean probability and the share of outcomes: 0 is perfect, 1 the
+    worst. ``outcomes`` (rows,): 1 where what the probability is of has come true, else 0. The sort is done once.
+
+    Source: Naeini, Cooper and Hauskrecht, Obtaining Well Calibrated Probabilities Using Bayesian Binning, AAAI 2015; of several
+    classes, the probability of the predicted one: Guo et al., On Calibration of Modern Neural Networks, ICML 2017.
+    """
+
+    def __init__(self, outcomes: Floats, probabilities: Floats) -> None:
+        _, self.group = np.unique(probabilities, return_inverse=True)
+        self.missed = np.clip(probabilities, 0, 1) - outcomes
+
+    def __call__(self, weights: Floats) -> float:
+        heavy = np.bincount(self.group, weights)
+        middle = np.cumsum(heavy) - heavy / 2
+        bins = (CALIBRATION_BINS * middle / heavy.sum()).astype(int)
+        missed = np.bincount(bins, np.bincount(self.group, weights * self.missed))
+        return float(np.abs(missed).sum() / heavy.sum())
+
+
+def _macro(by_class: Cells, cells: Cells) -> Callable[[Floats], float]:
+    """The mean over the classes that are observed or predicted, as scikit-learn's."""
+
+    def of(weights: Floats) -> float:
+        counted = cells(weights)
+        there = counted.sum(axis=0) + counted.sum(axis=1) > 0
+        return float(by_class(counted)[there].mean())
+
+    return of
 
 
 def _mean(values: Floats) -> Callable[[Floats], float]:

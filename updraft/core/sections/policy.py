@@ -30,7 +30,9 @@ class Gate(Strict):
     margin: float = Field(0.0, ge=0, description="better: the least gain. not_worse: the largest loss that is borne.")
     confidence: float = Field(0.95, gt=0.5, lt=1, description="Of the interval of the difference in the metric.")
     floors: dict[Metric, float] = Field(
-        min_length=1, description="Holdout metrics that any champion must reach; of rmse, mae and log_loss the highest allowed."
+        min_length=1,
+        description="Holdout metrics that any champion must reach; of log_loss, calibration_error, rmse and mae the highest "
+        "allowed.",
     )
     min_rows: int = Field(500, ge=1, description="Fewest labelled holdout rows on which a decision may rest.")
 

@@ -18,7 +18,7 @@ def holdout_document(task: Task, answers: Answers, columns: Columns) -> dict[str
             assert answers.threshold is not None, "a binary model decides by a threshold"
             return binary.curves(answers.labels, answers.scores[:, 0], answers.threshold)
         case "multiclass":
-            return multiclass.confusion(task, answers)
+            return multiclass.decided(task, answers)
         case "clustering":
             return clusters.groups(answers, columns.numbers)
     return regression.residuals(answers)

@@ -13,22 +13,16 @@ from sklearn.metrics import (
 )
 
 from updraft.training.metrics import Floats
+from updraft.training.plots.calibration import calibration, calibration_figure
 from updraft.training.plots.style import GREY, STYLES, Drawn, figure_of, square
 
 POINTS = 500  # Of a curve: more would not show, and a large holdout would make large files.
-BINS = 10
 
 
 def curves(labels: Floats, probabilities: Floats, threshold: float) -> dict[str, Any]:
-    """The figures behind the pictures of one model on labelled rows, both of shape (rows,), as a JSON document.
-
-    ``calibration`` holds the bins that have rows: their mean prediction and the share of positives among them.
-    """
+    """The figures behind the pictures of one model on labelled rows, both of shape (rows,), as a JSON document."""
     false_positive, true_positive, _ = roc_curve(labels, probabilities)
     precision, recall, _ = precision_recall_curve(labels, probabilities)
-    group = np.minimum((probabilities * BINS).astype(int), BINS - 1)
-    rows = np.bincount(group, minlength=BINS)
-    there = rows > 0
     cells = confusion_matrix(labels, probabilities >= threshold, labels=[0, 1]).ravel()
     return {
         "rows": len(labels),
@@ -37,12 +31,7 @@ def curves(labels: Floats, probabilities: Floats, threshold: float) -> dict[str,
         "average_precision": float(average_precision_score(labels, probabilities)),
         "roc": {"false_positive_rate": _thin(false_positive), "true_positive_rate": _thin(true_positive)},
         "precision_recall": {"recall": _thin(recall), "precision": _thin(precision)},
-        "calibration": {
-            "predicted": (np.bincount(group, probabilities, BINS)[there] / rows[there]).tolist(),
-            "observed": (np.bincount(group, labels, BINS)[there] / rows[there]).tolist(),
-            "rows": rows[there].tolist(),
-            "bin": np.flatnonzero(there).tolist(),
-        },
+        "calibration": calibration(labels, probabilities),
         "confusion": {
             "threshold": threshold,
             **dict(
@@ -66,7 +55,7 @@ def figures(models: Drawn, rows: str) -> dict[str, Figure]:
     return {
         "roc.png": _roc(models, rows),
         "precision_recall.png": _precision_recall(models, rows),
-        "calibration.png": _calibration(models, rows),
+        "calibration.png": calibration_figure(models, rows, "probability", "positives"),
         "confusion.png": _confusion(models, rows),
     }
 
@@ -92,36 +81,6 @@ def _precision_recall(models: Drawn, rows: str) -> Figure:
     axes.set(xlabel="recall", ylabel="precision")
     axes.legend(loc="upper right")
     return figure
-
-
-def _calibration(models: Drawn, rows: str) -> Figure:
-    figure = figure_of((6.4, 7.2), "Calibration on the holdout", rows)
-    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
-    upper.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":", label="perfect")
-    width = 1 / BINS
-    for n, ((name, one), style) in enumerate(zip(models.items(), STYLES, strict=False)):
-        found = one["calibration"]
-        observed, number = np.array(found["observed"]), np.array(found["rows"], float)
-        low, high = _wilson(observed, number)
-        error = [observed - low, high - observed]
-        upper.errorbar(found["predicted"], observed, yerr=error, marker="o", markersize=4, capsize=2, label=name, **style)
-        bar = width * 0.9 / len(models)
-        left = np.array(found["bin"]) * width + width * 0.05 + n * bar
-        lower.bar(left, number, bar, align="edge", color=style["color"])
-    upper.set(ylabel="observed share of positives (bars: 95 %)", xlim=(0, 1), ylim=(0, 1))
-    upper.grid(alpha=0.25)
-    upper.legend(loc="upper left")
-    lower.set(xlabel=f"predicted probability ({BINS} bins)", ylabel="rows in the bin")
-    lower.yaxis.set_major_formatter("{x:,.0f}")
-    lower.grid(alpha=0.25, axis="y")
-    return figure
-
-
-def _wilson(shares: Floats, rows: Floats, z: float = 1.96) -> tuple[Floats, Floats]:
-    """The 95 % interval of a share among ``rows`` (Wilson 1927): unlike the normal one it holds for few rows, within [0, 1]."""
-    centre = shares + z**2 / (2 * rows)
-    half = z * np.sqrt(shares * (1 - shares) / rows + z**2 / (4 * rows**2))
-    return np.minimum((centre - half) / (1 + z**2 / rows), shares), np.maximum((centre + half) / (1 + z**2 / rows), shares)
 
 
 def _confusion(models: Drawn, rows: str) -> Figure:

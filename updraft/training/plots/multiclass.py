@@ -1,4 +1,4 @@
-"""Several classes: which of them are taken for which."""
+"""Several classes: which of them are taken for which, and whether the probability of the predicted one comes true."""
 
 from typing import Any
 
@@ -7,22 +7,30 @@ from matplotlib.figure import Figure
 
 from updraft.core.kinds import Task
 from updraft.training.metrics import Answers
+from updraft.training.plots.calibration import calibration, calibration_figure
 from updraft.training.plots.style import Drawn, figure_of
 
 
-def confusion(task: Task, answers: Answers) -> dict[str, Any]:
-    """How many rows of each class (observed, a row of ``cells``) are taken for which (predicted, a column)."""
+def decided(task: Task, answers: Answers) -> dict[str, Any]:
+    """How many rows of each class (observed, a row of ``cells``) are taken for which (predicted, a column); calibration."""
     k = len(task.classes)
-    cell = answers.labels.astype(int) * k + answers.scores.argmax(axis=1)
+    predicted = answers.scores.argmax(axis=1)
+    cell = answers.labels.astype(int) * k + predicted
     return {
         "rows": len(answers.labels),
         "classes": list(task.classes),
         "cells": np.bincount(cell, minlength=k * k).reshape(k, k).tolist(),
+        "calibration": calibration((predicted == answers.labels).astype(float), answers.scores.max(axis=1)),
     }
 
 
 def figures(models: Drawn, rows: str) -> dict[str, Figure]:
-    """The pictures by file name."""
+    """The pictures by file name. ``models``: what is ``decided`` by each."""
+    calibrated = calibration_figure(models, rows, "class's probability", "right predictions")
+    return {"calibration.png": calibrated, "confusion.png": _confusion(models, rows)}
+
+
+def _confusion(models: Drawn, rows: str) -> Figure:
     classes = next(one["classes"] for one in models.values())
     size = 2.2 + 0.75 * len(classes)
     figure = figure_of((size * len(models) + 0.6, size + 0.8), "Confusion on the holdout", rows)
@@ -38,4 +46,4 @@ def figures(models: Drawn, rows: str) -> dict[str, Figure]:
         axes.set_xticklabels(classes, rotation=45, ha="right")
         axes.set_yticklabels(classes)
         axes.set_title(f"{name}\nshares of the observed class", fontsize=9)
-    return {"confusion.png": figure}
+    return figure
