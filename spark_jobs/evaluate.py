@@ -112,7 +112,8 @@ def draw(
 ) -> None:
     """What people look at: pictures of the models on the holdout, the figures behind them, and how they do on slices of it."""
     from updraft.training.plots import holdout_document, holdout_figures
-    from updraft.training.plots.slices import slices, slices_figure
+    from updraft.training.plots.slices import slices_figure
+    from updraft.training.slices import by_slice, slices
 
     task, metric = use_case.task, use_case.gate.metric
     names = [f"{role} v{m.version} ({m.algorithm})" for role, m in zip(("challenger", "champion"), models, strict=False)]
@@ -121,13 +122,12 @@ def draw(
     target = use_case.data.target
     meaning = f"\npositive means: {target.description}" if target and task.kind == "binary" else ""
     pictures = holdout_figures(task, drawn, used + meaning)
-    by_name = {name: found[metric] for name, found in zip(names, measured, strict=True)}
-    if all(one.units == len(judged.rows) for one in by_name.values()):  # Rankings are of users, not of rows.
-        found = slices(judged.rows, judged.columns.categories, by_name)
-        client.log_dict(run_id, {"metric": metric, "slices": found}, "plots/slices.json")
-        if found:
-            overall = {name: one.value for name, one in by_name.items()}
-            pictures["slices.png"] = slices_figure(found, metric, overall, used)
+    by_name = dict(zip(names, measured, strict=True))
+    overall = {name: {metric: one.value for metric, one in found.items()} for name, found in by_name.items()}
+    found = by_slice(slices(judged.rows, judged.sliced), by_name)
+    client.log_dict(run_id, {"metric": metric, "overall": overall, "slices": found}, "plots/slices.json")
+    if found and metric in found[0]["models"][names[0]]:  # Rankings are of users, not of rows.
+        pictures["slices.png"] = slices_figure(found, metric, {name: one[metric] for name, one in overall.items()}, used)
     for name, figure in pictures.items():
         client.log_figure(run_id, figure, f"plots/{name}")
 

@@ -22,6 +22,8 @@ from updraft.core.sections import Algorithm, Bounds, Costs, Gate, Model, Search,
 from updraft.core.use_case import UseCase
 from updraft.data import tables
 from updraft.training import records
+from updraft.training.evaluation import _important
+from updraft.training.ranking import RANKED
 from updraft.training.search import check_rows
 from updraft.training.windows import Splits, cut, usable
 
@@ -109,7 +111,7 @@ CASES = {
         {"k_means": Algorithm(search={"k": [2, 3]}), "gaussian_mixture": Algorithm(fixed={"k": 3})},
         Gate(metric="silhouette", floors={"silhouette": 0.2}, min_rows=50),
         {"cluster"},
-        {"clusters.png", "importance.png"},
+        {"clusters.png", "importance.png", "slices.png"},
     ),
     "recommendation": Case(
         "recommendation",
@@ -118,7 +120,7 @@ CASES = {
         {"als": Algorithm(fixed={"rank": 4, "maxIter": 8, "regParam": 0.05})},
         Gate(metric="rmse", floors={"rmse": 4.0, "ndcg_at_10": 0.01}, min_rows=20),
         {"prediction"},
-        {"predicted_and_observed.png", "residuals.png"},
+        {"predicted_and_observed.png", "residuals.png", "slices.png"},
     ),
     "binary snapshot": Case(
         "binary",
@@ -243,13 +245,38 @@ def test_people_see_its_pictures(loop: Loop) -> None:
     assert {path.name for path in local.glob("*.png")} == loop.case.pictures
     drawn = records.load_json(run_id, "plots/holdout.json")
     assert [name.split()[0] for name in drawn] == ["challenger", "champion"]
-    if "slices.png" in loop.case.pictures:
-        found = records.load_json(run_id, "plots/slices.json")
-        assert found["metric"] == loop.case.gate.metric
-        assert [(one["feature"], one["value"]) for one in found["slices"]] == [("place", "north"), ("place", "south")]
-        assert sum(one["rows"] for one in found["slices"]) == loop.second["evaluate"].evidence["holdout"]["rows"]
     if "importance.png" in loop.case.pictures and loop.case.kind != "clustering":
         assert records.load_json(run_id, "plots/importance.json")["features"][0]["feature"] == "x"
+
+
+def test_every_metric_is_known_for_every_slice(loop: Loop) -> None:
+    found = records.load_json(loop.second["search_and_fit"].run_id, "plots/slices.json")
+    evidence, kind = loop.second["evaluate"].evidence, loop.case.kind
+    own = {"clustering": ["x", "y"], "recommendation": ["earlier rows of the user", "earlier rows of the item"]}
+    assert list(dict.fromkeys(one["feature"] for one in found["slices"])) == own.get(kind, ["place", "x", "y"])
+    assert found["metric"] == loop.case.gate.metric
+    mean = {"regression": "mae", "clustering": "silhouette", "recommendation": "mae"}.get(kind, "accuracy")
+    for model, role in zip(found["overall"], ("challenger", "champion"), strict=True):
+        overall = found["overall"][model]
+        assert overall == evidence[role]["metrics"]
+        for feature in own.get(kind, ["place", "x", "y"]):
+            here = [one for one in found["slices"] if one["feature"] == feature]
+            assert len(here) > 1
+            assert all(set(one["models"][model]) == set(overall) - set(RANKED) for one in here)
+            assert sum(one["rows"] for one in here) == evidence["holdout"]["rows"]
+            whole = sum(one["rows"] * one["models"][model][mean] for one in here) / evidence["holdout"]["rows"]
+            assert whole == pytest.approx(overall[mean])
+
+
+def test_what_matters_most_is_what_the_training_has_measured(loop: Loop) -> None:
+    found = _important(records.registered(loop.client, loop.use_case, loop.second["search_and_fit"].version))
+    if loop.case.kind == "recommendation":
+        assert found == []
+    elif loop.case.kind == "clustering":
+        assert set(found) == {"x", "y"}
+    else:
+        assert found[0] == "x"
+        assert set(found) == {"x", "y", "constant", "place"}
 
 
 def test_the_newest_partitions_are_scored_as_the_kind_answers(spark: SparkSession, loop: Loop) -> None:

@@ -21,7 +21,7 @@ from updraft.core.use_case import UseCase
 from updraft.training import records
 from updraft.training.export import check_parity, score_onnx, to_onnx
 from updraft.training.families import Columns, Fitted, example, fit
-from updraft.training.plots.importance import importance_figure, permutation_importance
+from updraft.training.plots.importance import IMPORTANCE, importance_figure, permutation_importance
 from updraft.training.provenance import Used, code_tags, dag_run_tags, log_rows
 from updraft.training.ranking import relevance
 from updraft.training.search import Outcome, Trial, check_rows, search
@@ -173,7 +173,7 @@ def _log_importance(exported: onnx.ModelProto, rows: pd.DataFrame, columns: Colu
     if importance is None:
         print("importance: nothing to measure on the sampled rows of the newest validation block, so nothing is drawn")
         return
-    mlflow.log_dict(importance, "plots/importance.json")
+    mlflow.log_dict(importance, IMPORTANCE)
     mlflow.log_figure(importance_figure(importance), "plots/importance.png")
 
 

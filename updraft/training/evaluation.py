@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import mlflow
 import pandas as pd
+from mlflow.exceptions import MlflowException
 from pyspark.sql import DataFrame
 
 from updraft.core.schema import LABEL, feature_names
@@ -11,19 +12,26 @@ from updraft.core.use_case import UseCase
 from updraft.training.clusters import space
 from updraft.training.export import score_onnx
 from updraft.training.families import Columns
+from updraft.training.families.als import ITEM, USER
 from updraft.training.metrics import Answers
+from updraft.training.plots.importance import IMPORTANCE
 from updraft.training.ranking import Truth, rank
-from updraft.training.records import Registered
+from updraft.training.records import Registered, load_json
 from updraft.training.scoring import holdout_answers, model_uri
+from updraft.training.slices import FEATURES, sliced_by
 
 
 @dataclass(frozen=True)
 class Judged:
-    """The holdout's ``rows`` with the features that are ``columns``, and the ``answers`` of each model for them."""
+    """The holdout's ``rows`` and the ``answers`` of each model for them; the features' ``columns``, and what is ``sliced`` by.
+
+    The rows have the columns of the latter alone; of clusters, all of them.
+    """
 
     rows: pd.DataFrame
     columns: Columns
     answers: list[Answers]
+    sliced: Columns
 
 
 def judge(use_case: UseCase, holdout: DataFrame, before: DataFrame, models: list[Registered]) -> Judged:
@@ -33,13 +41,15 @@ def judge(use_case: UseCase, holdout: DataFrame, before: DataFrame, models: list
     """
     task, columns = use_case.task, Columns.of(holdout, feature_names(holdout.columns))
     points, truth = None, None
-    wanted = columns.all if task.kind == "clustering" else columns.categories  # The latter to slice by.
+    sliced = sliced_by(columns, _important(models[0]) if len(columns.all) > FEATURES else [])
+    wanted = columns.all if task.kind == "clustering" else sliced.all
     rows = holdout_answers(holdout, [model_uri(use_case, model.version) for model in models], task, wanted)
     if task.kind == "clustering":
         points = space(rows, columns.numbers, columns.categories)
     if task.kind == "recommendation":
         assert models[0].relevance is not None, "the training of a recommender says what is relevant"
         truth = Truth.of(before, holdout, models[0].relevance)
+        rows, sliced = _with_activity(rows, before)
     found = []
     for n, model in enumerate(models):
         ranking = None
@@ -49,4 +59,20 @@ def judge(use_case: UseCase, holdout: DataFrame, before: DataFrame, models: list
         scores = rows[[f"{name}@{n}" for name in task.outputs]].to_numpy(float)
         labels = rows[LABEL].to_numpy(float)
         found.append(Answers(labels, scores, model.threshold, use_case.model.costs, points, ranking))
-    return Judged(rows, columns, found)
+    return Judged(rows, columns, found, sliced)
+
+
+def _important(model: Registered) -> list[str]:
+    """The features by what the model loses without them, as its training has measured it; none if it could not."""
+    try:
+        return [one["feature"] for one in load_json(model.run_id, IMPORTANCE)["features"]]
+    except MlflowException:
+        return []
+
+
+def _with_activity(rows: pd.DataFrame, before: DataFrame) -> tuple[pd.DataFrame, Columns]:
+    """The rows with how many earlier ones their user and their item have: what recommendations are sliced by."""
+    names = {f"earlier rows of the {name}": name for name in (USER, ITEM)}
+    known = {name: before.groupBy(name).count().toPandas().set_index(name)["count"] for name in names.values()}
+    counted = {column: rows[name].map(known[name]).fillna(0.0) for column, name in names.items()}
+    return rows.assign(**counted), Columns(list(names), [])

@@ -17,6 +17,7 @@ from updraft.training.plots.style import GREY, STYLES, figure_of
 
 ROWS, REPEATS = 1000, 5  # Shuffles of each feature.
 TOP = 20  # Features in the picture.
+IMPORTANCE = "plots/importance.json"  # Where a training's run keeps it.
 MOVED = "share of rows that change their cluster"
 
 
