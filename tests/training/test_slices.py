@@ -100,9 +100,8 @@ def test_slices_of_twenty_thousand_rows_and_forty_features_take_seconds() -> Non
     labels = (RNG.random(n) < 0.3).astype(float)
     models = {name: statistics(Task("binary"), Answers(labels, RNG.random((n, 1)), 0.5)) for name in ("challenger", "champion")}
     columns = sliced_by(Columns([f"n{k}" for k in range(30)], [f"t{k}" for k in range(10)]), [])
-    started = time.monotonic()
+    started = time.process_time()
     found = by_slice(slices(rows, columns), models)
-    seconds = time.monotonic() - started
-    print(f"{len(found)} slices in {seconds:.1f} s")
+    seconds = time.process_time() - started
     assert len(found) == 10 * (VALUES + 1) + 10 * BINS
-    assert seconds < 30
+    assert seconds < 10, "of CPU; 0.4 are usual"
