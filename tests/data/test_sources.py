@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import yaml
 from pyspark.errors import AnalysisException
@@ -100,6 +101,42 @@ def test_rows_of_three_formats_find_their_partition_by_their_time(spark: SparkSe
     assert tables.partitions(tables.read(spark, "sales", "features")) == [date(2024, 1, day) for day in (1, 2, 3, 4)]
     found = source_days(spark, use_case)
     assert (found and found.first, found and found.last) == (date(2024, 1, 1), date(2024, 2, 1))
+
+
+def test_a_parquet_folder_is_a_raw_file(spark: SparkSession, make: Make, root: Path) -> None:
+    """As Spark writes it, of rows of any time and of one day; of another kind it is refused by name."""
+    landing, row = root / "landing" / "sales", "5.5D AS `amount (EUR)`, 5 AS `no. of items`"
+    use_case = make()
+    spark.sql(
+        f"SELECT CAST('2024-01-04' AS TIMESTAMP) AS when, 'fay' AS who, {row} "
+        f"UNION ALL SELECT CAST('2024-01-05' AS TIMESTAMP), 'gus', {row}"
+    ).repartition(2).write.parquet(str(landing / "d.parquet"))
+    assert (run(spark, use_case).files, whos(spark, "clean")) == (1, ["fay", "gus"])
+    assert {row["source_file"] for row in tables.read(spark, "sales", "bronze").collect()} == {"d.parquet"}
+    (landing / "empty.parquet").mkdir()
+    with pytest.raises(UpdraftError, match=r"empty\.parquet: found a folder without Parquet files"):
+        run(spark, use_case)
+    (landing / "empty.parquet").rename(landing / "e.csv")
+    with pytest.raises(UpdraftError, match=r"e\.csv: found a folder, expected a file"):
+        run(spark, use_case)
+    (landing / "e.csv").rmdir()
+    (landing / "d.parquet").rename(landing / "sales 2024-01-05.parquet")
+    dated = make({"files": "sales {day}.parquet"})
+    assert list(run(spark, dated, parse_interval("2024-01-04", "2024-01-05")).missing_days) == []  # Bronze keeps the fourth.
+    assert whos(spark, "clean") == ["fay", "gus"]
+    assert whos(spark, "quarantine") == ["fay"]  # That of the fourth, in the file of the fifth.
+
+
+def test_times_in_nanoseconds_are_times(spark: SparkSession, make: Make, root: Path) -> None:
+    """As pandas writes them; whole numbers beside them stay numbers."""
+    use_case = make()
+    times = pd.Series(["2024-01-04T10:00:00.123456789", None, "2024-01-05T11:00:00"]).astype("datetime64[ns]")
+    rows = pd.DataFrame({"when": times, "who": [11, 12, 13], "amount (EUR)": [1.0, 2.0, 3.0], "no. of items": [1, 2, 3]})
+    rows.to_parquet(root / "landing" / "sales" / "a.parquet", version="2.6")
+    run(spark, use_case)
+    found = {row["who"]: row["when"] for row in tables.read(spark, "sales", "clean").collect()}
+    assert found == {"11": "2024-01-04 10:00:00.123456", "13": "2024-01-05 11:00:00"}
+    assert whos(spark, "quarantine") == ["12"]
 
 
 def test_one_file_may_stand_in_the_place_of_the_folder(
