@@ -179,10 +179,25 @@ def test_bad_rows_are_quarantined_with_their_reasons(spark: SparkSession, make: 
 
 
 def test_another_encoding_is_read_by_the_rule_of_the_use_case(spark: SparkSession, make: Make, root: Path) -> None:
-    use_case = make({"encoding": "ISO-8859-1"})
-    (root / "landing" / "sales" / "a.csv").write_bytes((HEADER + "2024-01-02 10:00:00,jörg,1,1,\n").encode("latin-1"))
+    landing, header = root / "landing" / "sales", HEADER.replace(",größe", "")
+    line = {"when": "2024-01-02 10:00:00", "who": "bjørn", "amount (EUR)": 1, "no. of items": 1}
+    use_case = make({"encoding": "cp1252"})
+    (landing / "a.csv").write_bytes((header + "2024-01-02 10:00:00,jörg €,1,1\n").encode("cp1252"))
+    (landing / "b.jsonl").write_bytes((json.dumps(line, ensure_ascii=False) + "\r\n").encode("cp1252"))
     run(spark, use_case)
-    assert whos(spark, "clean") == ["jörg"]
+    assert whos(spark, "clean") == ["bjørn", "jörg €"]
+
+
+def test_the_wrong_encoding_is_told(spark: SparkSession, make: Make, root: Path) -> None:
+    use_case, landing, header = make(), root / "landing" / "sales", HEADER.replace(",größe", "")
+    (landing / "a.csv").write_bytes((header + "2024-01-02 10:00:00,jörg,1,1\n").encode("latin-1"))
+    (landing / "b.jsonl").write_bytes('{"who": "jörg", "when": "", "amount (EUR)": 1, "no. of items": 1}\n'.encode("latin-1"))
+    run(spark, use_case)
+    found = {reason.split(" (")[0] for row in tables.read(spark, "sales", "quarantine").collect() for reason in row["reasons"]}
+    assert found == {f"{what}: not readable as UTF-8; is data.encoding right?" for what in ("line", "who")}
+    (landing / "a.csv").write_bytes(HEADER.encode("latin-1"))
+    with pytest.raises(UpdraftError, match=r"names that are not UTF-8, so data\.encoding may be wrong"):
+        run(spark, use_case)
 
 
 def test_lines_that_are_no_json_are_quarantined(spark: SparkSession, make: Make, root: Path) -> None:

@@ -48,6 +48,8 @@ def spark_conf(*, short_job: bool = True) -> dict[str, str]:
         "spark.databricks.delta.snapshotPartitions": "1",
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
         "spark.sql.execution.arrow.pyspark.enabled": "true",
+        # Without it Spark 4 reads no file in windows-1252, and few others.
+        "spark.sql.legacy.javaCharsets": "true",
         # Parquet that pandas has written has times in nanoseconds, which Spark refuses unless it may take them as numbers.
         "spark.sql.legacy.parquet.nanosAsLong": "true",
     }

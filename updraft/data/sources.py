@@ -3,6 +3,7 @@
 A folder that is named like a Parquet file, as Spark writes it, counts as one.
 """
 
+import codecs
 import csv
 import re
 from collections import Counter
@@ -121,9 +122,12 @@ def _read(spark: SparkSession, columns: tuple[str, ...], use_case: UseCase, file
         return frame.select(*[text.cast("string").alias(column) for text, column in zip(texts, columns, strict=True)], name)
     schema = T.StructType([T.StructField(column, T.StringType()) for column in (*columns, CORRUPT)])
     reader = spark.read.schema(schema).option("columnNameOfCorruptRecord", CORRUPT).option("mode", "PERMISSIVE")
-    reader = reader.option("encoding", use_case.data.encoding)
+    encoding = codecs.lookup(use_case.data.encoding).name  # Java knows these names, and not all that Python knows.
+    reader = reader.option("encoding", encoding)
     if suffix == ".csv":
         return reader.option("header", True).option("escape", '"').csv(paths).select("*", name)
+    if encoding != "utf-8":
+        reader = reader.option("lineSep", "\n")  # Spark does not look for it itself then.
     return reader.json(paths).select("*", name)
 
 
@@ -164,6 +168,8 @@ def check_columns(file: UPath, found: list[str], use_case: UseCase, *, ordered: 
     what += [f"not declared {_listed(near, len(extra))}"] * bool(extra)
     if twice := sorted(name for name, number in Counter(found).items() if number > 1):
         what.append(f"there twice {_listed(twice)}")
+    if any("\ufffd" in name for name in extra):
+        what.append(f"names that are not {use_case.data.encoding}, so data.encoding may be wrong")
     raise UpdraftError(
         f"{file}: its columns are not those of use_case.yaml: {'; '.join(what) or 'another order'}. "
         "Expected data.columns, in that order. Mend the file, or data.columns if the source has changed."

@@ -47,16 +47,19 @@ def structural_audit(typed: DataFrame, use_case: UseCase) -> Audit:
     ``typed`` has the declared columns in their types and ``__raw``, the bronze row.
     """
     data = use_case.data
-    corrupt = F.col("__raw.corrupt_record").isNotNull()
+    line = F.col("__raw.corrupt_record")
+    corrupt, garbled = line.isNotNull(), f"not readable as {data.encoding}; is data.encoding right?"
     reasons: list[Column] = [
-        F.when(corrupt, _found(f"line: expected {len(data.columns)} fields", F.col("__raw.corrupt_record")))
+        F.when(line.contains(REPLACED) | ~F.is_valid_utf8(line), _found(f"line: {garbled}", line)).when(
+            corrupt, _found(f"line: expected {len(data.columns)} fields", line)
+        )
     ]
     for name, kind in data.columns.items():
         raw = F.trim(F.col("__raw")[name])
         unreadable = ~corrupt & raw.isNotNull() & ~raw.isin(data.null_values) & F.col(quote(name)).isNull()
         reasons.append(F.when(unreadable, _found(f"{name}: not readable as {kind}", raw)))
         if kind == "string":
-            reasons.append(F.when(raw.contains(REPLACED), _found(f"{name}: not readable as {data.encoding}", raw)))
+            reasons.append(F.when(raw.contains(REPLACED), _found(f"{name}: {garbled}", raw)))
         if kind == "double":  # Text such as NaN and 1e999 is a number to Spark, but no figure that anything could be done with.
             endless = F.isnan(F.col(quote(name))) | (F.abs(F.col(quote(name))) == float("inf"))
             reasons.append(F.when(endless, _found(f"{name}: not finite", raw)))
