@@ -65,7 +65,8 @@ def structural_audit(typed: DataFrame, use_case: UseCase) -> Audit:
             reasons.append(F.when(endless, _found(f"{name}: not finite", raw)))
     identity = [F.col(quote(name)) for name in data.key]
     if data.event_time:
-        event_time = F.expr(data.event_time)
+        typed = typed.withColumn("__own", F.expr(data.event_time))  # Worked out once: it may parse the text in several ways.
+        event_time = F.col("__own")
         # Ingestion has given a row that lies nowhere the start of a partition as its event time.
         elsewhere = ~event_time.eqNullSafe(F.col("__raw.event_time"))
         reasons.append(F.when(~corrupt & elsewhere, _found(ELSEWHERE, event_time.cast("string"))))
@@ -79,7 +80,7 @@ def structural_audit(typed: DataFrame, use_case: UseCase) -> Audit:
         F.array_compact(F.array(*reasons)).alias(REASONS),
     )
     # Of rows with one key the first in the order of their raw text stays, whatever order they were read in.
-    order = Window.partitionBy("row_id", F.size(REASONS) == 0).orderBy(F.to_json("raw"))
+    order = Window.partitionBy("row_id", F.size(REASONS) == 0).orderBy("raw")
     repeated = (F.size(REASONS) == 0) & (F.row_number().over(order) > 1)
     repeat = F.when(repeated, _found("key: repeated", F.col("row_id")))
     return Audit(rows.withColumn(REASONS, _add(REASONS, repeat)).cache())
