@@ -19,8 +19,8 @@ from updraft.core.settings import settings
 from updraft.core.use_case import UseCase, load_use_case
 from updraft.data import tables
 from updraft.data.features import build_features
-from updraft.data.ingestion import ingest, source_days
-from updraft.data.sources import raw_files
+from updraft.data.ingestion import bronze, ingest, source_days
+from updraft.data.sources import raw_files, read_raw
 
 JANUARY = parse_interval("2024-01-01", "2024-01-31")
 BASE: dict[str, Any] = {
@@ -101,6 +101,15 @@ def test_rows_of_three_formats_find_their_partition_by_their_time(spark: SparkSe
     assert tables.partitions(tables.read(spark, "sales", "features")) == [date(2024, 1, day) for day in (1, 2, 3, 4)]
     found = source_days(spark, use_case)
     assert (found and found.first, found and found.last) == (date(2024, 1, 1), date(2024, 2, 1))
+
+
+def test_the_event_time_is_worked_out_once_a_row(spark: SparkSession, make: Make, root: Path) -> None:
+    """Whatever asks for it: it may try several formats, and is then most of what ingestion costs."""
+    use_case = make({"event_time": "try_to_timestamp(when, 'yyyy-MM-dd HH:mm:ss')"})
+    (root / "landing" / "sales" / "a.csv").write_text(HEADER + "2024-01-01 10:00:00,ann,1.5,1,S\nsoon,bob,1.5,1,S\n")
+    rows = bronze(read_raw(spark, use_case, raw_files(use_case)), use_case).where(JANUARY.predicate())
+    assert rows._jdf.queryExecution().optimizedPlan().toString().count("gettimestamp(") == 1
+    assert [str(row["event_time"]) for row in rows.orderBy("who").collect()] == ["2024-01-01 10:00:00", "2024-01-01 00:00:00"]
 
 
 def test_a_parquet_folder_is_a_raw_file(spark: SparkSession, make: Make, root: Path) -> None:
