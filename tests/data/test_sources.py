@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import yaml
 from pyspark.errors import AnalysisException
@@ -18,8 +19,8 @@ from updraft.core.settings import settings
 from updraft.core.use_case import UseCase, load_use_case
 from updraft.data import tables
 from updraft.data.features import build_features
-from updraft.data.ingestion import ingest, source_days
-from updraft.data.sources import raw_files
+from updraft.data.ingestion import bronze, ingest, source_days
+from updraft.data.sources import raw_files, read_raw
 
 JANUARY = parse_interval("2024-01-01", "2024-01-31")
 BASE: dict[str, Any] = {
@@ -102,6 +103,51 @@ def test_rows_of_three_formats_find_their_partition_by_their_time(spark: SparkSe
     assert (found and found.first, found and found.last) == (date(2024, 1, 1), date(2024, 2, 1))
 
 
+def test_the_event_time_is_worked_out_once_a_row(spark: SparkSession, make: Make, root: Path) -> None:
+    """Whatever asks for it: it may try several formats, and is then most of what ingestion costs."""
+    use_case = make({"event_time": "try_to_timestamp(when, 'yyyy-MM-dd HH:mm:ss')"})
+    (root / "landing" / "sales" / "a.csv").write_text(HEADER + "2024-01-01 10:00:00,ann,1.5,1,S\nsoon,bob,1.5,1,S\n")
+    rows = bronze(read_raw(spark, use_case, raw_files(use_case)), use_case).where(JANUARY.predicate())
+    assert rows._jdf.queryExecution().optimizedPlan().toString().count("gettimestamp(") == 1
+    assert [str(row["event_time"]) for row in rows.orderBy("who").collect()] == ["2024-01-01 10:00:00", "2024-01-01 00:00:00"]
+
+
+def test_a_parquet_folder_is_a_raw_file(spark: SparkSession, make: Make, root: Path) -> None:
+    """As Spark writes it, of rows of any time and of one day; of another kind it is refused by name."""
+    landing, row = root / "landing" / "sales", "5.5D AS `amount (EUR)`, 5 AS `no. of items`"
+    use_case = make()
+    spark.sql(
+        f"SELECT CAST('2024-01-04' AS TIMESTAMP) AS when, 'fay' AS who, {row} "
+        f"UNION ALL SELECT CAST('2024-01-05' AS TIMESTAMP), 'gus', {row}"
+    ).repartition(2).write.parquet(str(landing / "d.parquet"))
+    assert (run(spark, use_case).files, whos(spark, "clean")) == (1, ["fay", "gus"])
+    assert {row["source_file"] for row in tables.read(spark, "sales", "bronze").collect()} == {"d.parquet"}
+    (landing / "empty.parquet").mkdir()
+    with pytest.raises(UpdraftError, match=r"empty\.parquet: found a folder without Parquet files"):
+        run(spark, use_case)
+    (landing / "empty.parquet").rename(landing / "e.csv")
+    with pytest.raises(UpdraftError, match=r"e\.csv: found a folder, expected a file"):
+        run(spark, use_case)
+    (landing / "e.csv").rmdir()
+    (landing / "d.parquet").rename(landing / "sales 2024-01-05.parquet")
+    dated = make({"files": "sales {day}.parquet"})
+    assert list(run(spark, dated, parse_interval("2024-01-04", "2024-01-05")).missing_days) == []  # Bronze keeps the fourth.
+    assert whos(spark, "clean") == ["fay", "gus"]
+    assert whos(spark, "quarantine") == ["fay"]  # That of the fourth, in the file of the fifth.
+
+
+def test_times_in_nanoseconds_are_times(spark: SparkSession, make: Make, root: Path) -> None:
+    """As pandas writes them; whole numbers beside them stay numbers."""
+    use_case = make()
+    times = pd.Series(["2024-01-04T10:00:00.123456789", None, "2024-01-05T11:00:00"]).astype("datetime64[ns]")
+    rows = pd.DataFrame({"when": times, "who": [11, 12, 13], "amount (EUR)": [1.0, 2.0, 3.0], "no. of items": [1, 2, 3]})
+    rows.to_parquet(root / "landing" / "sales" / "a.parquet", version="2.6")
+    run(spark, use_case)
+    found = {row["who"]: row["when"] for row in tables.read(spark, "sales", "clean").collect()}
+    assert found == {"11": "2024-01-04 10:00:00.123456", "13": "2024-01-05 11:00:00"}
+    assert whos(spark, "quarantine") == ["12"]
+
+
 def test_one_file_may_stand_in_the_place_of_the_folder(
     spark: SparkSession, make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -142,10 +188,25 @@ def test_bad_rows_are_quarantined_with_their_reasons(spark: SparkSession, make: 
 
 
 def test_another_encoding_is_read_by_the_rule_of_the_use_case(spark: SparkSession, make: Make, root: Path) -> None:
-    use_case = make({"encoding": "ISO-8859-1"})
-    (root / "landing" / "sales" / "a.csv").write_bytes((HEADER + "2024-01-02 10:00:00,jörg,1,1,\n").encode("latin-1"))
+    landing, header = root / "landing" / "sales", HEADER.replace(",größe", "")
+    line = {"when": "2024-01-02 10:00:00", "who": "bjørn", "amount (EUR)": 1, "no. of items": 1}
+    use_case = make({"encoding": "cp1252"})
+    (landing / "a.csv").write_bytes((header + "2024-01-02 10:00:00,jörg €,1,1\n").encode("cp1252"))
+    (landing / "b.jsonl").write_bytes((json.dumps(line, ensure_ascii=False) + "\r\n").encode("cp1252"))
     run(spark, use_case)
-    assert whos(spark, "clean") == ["jörg"]
+    assert whos(spark, "clean") == ["bjørn", "jörg €"]
+
+
+def test_the_wrong_encoding_is_told(spark: SparkSession, make: Make, root: Path) -> None:
+    use_case, landing, header = make(), root / "landing" / "sales", HEADER.replace(",größe", "")
+    (landing / "a.csv").write_bytes((header + "2024-01-02 10:00:00,jörg,1,1\n").encode("latin-1"))
+    (landing / "b.jsonl").write_bytes('{"who": "jörg", "when": "", "amount (EUR)": 1, "no. of items": 1}\n'.encode("latin-1"))
+    run(spark, use_case)
+    found = {reason.split(" (")[0] for row in tables.read(spark, "sales", "quarantine").collect() for reason in row["reasons"]}
+    assert found == {f"{what}: not readable as UTF-8; is data.encoding right?" for what in ("line", "who")}
+    (landing / "a.csv").write_bytes(HEADER.encode("latin-1"))
+    with pytest.raises(UpdraftError, match=r"names that are not UTF-8, so data\.encoding may be wrong"):
+        run(spark, use_case)
 
 
 def test_lines_that_are_no_json_are_quarantined(spark: SparkSession, make: Make, root: Path) -> None:

@@ -48,6 +48,10 @@ def spark_conf(*, short_job: bool = True) -> dict[str, str]:
         "spark.databricks.delta.snapshotPartitions": "1",
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
         "spark.sql.execution.arrow.pyspark.enabled": "true",
+        # Without it Spark 4 reads no file in windows-1252, and few others.
+        "spark.sql.legacy.javaCharsets": "true",
+        # Parquet that pandas has written has times in nanoseconds, which Spark refuses unless it may take them as numbers.
+        "spark.sql.legacy.parquet.nanosAsLong": "true",
     }
     if jars := class_path():  # None in a container image: there the jars lie beside Spark's own.
         settings["spark.driver.extraClassPath"] = jars

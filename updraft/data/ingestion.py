@@ -77,8 +77,10 @@ def bronze(raw: DataFrame, use_case: UseCase) -> DataFrame:
         timed = raw.withColumn("event_time", first)
     else:
         names = [F.col(quote(name)) for name in raw.columns]
-        own = typed(raw, use_case).select(F.col("__raw"), event_time(use_case).alias("__own")).select("__raw.*", "__own")
-        timed = own.select(*names, _placed(use_case, first).alias("event_time"))
+        # Exploded, because Spark would copy the expression to each place that asks for the time, and parse the text in each.
+        own = F.explode(F.array(event_time(use_case))).alias("__own")
+        rows = typed(raw, use_case).select(F.col("__raw"), own).select("__raw.*", "__own")
+        timed = rows.select(*names, _placed(use_case, first).alias("event_time"))
     return timed.withColumn("event_date", tables.event_date(use_case.unit))
 
 

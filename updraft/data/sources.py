@@ -1,5 +1,9 @@
-"""Raw files: which there are, whether they have the declared columns, their rows as text. CSV, JSON lines and Parquet."""
+"""Raw files: which there are, whether they have the declared columns, their rows as text. CSV, JSON lines and Parquet.
 
+A folder that is named like a Parquet file, as Spark writes it, counts as one.
+"""
+
+import codecs
 import csv
 import re
 from collections import Counter
@@ -7,7 +11,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from datetime import date
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 from upath import UPath
@@ -56,7 +60,9 @@ def raw_files(use_case: UseCase, interval: Interval | None = None) -> list[UPath
         raise UpdraftError(
             f"{place}: found {_listed(ignored)}, which Spark does not read because of the _ in front. Rename it."
         )
-    return sorted((file for file in found if file.is_file() and not file.name.startswith(".")), key=str)
+    found = {file for file in found if not file.name.startswith(".")}
+    _refuse_folders(found)
+    return sorted(found, key=str)
 
 
 def dated_files(use_case: UseCase) -> dict[date, UPath]:
@@ -67,7 +73,16 @@ def dated_files(use_case: UseCase) -> dict[date, UPath]:
         if match := pattern.fullmatch(file.name):
             with suppress(ValueError):  # A 30 February is no day, and no run will ask for it.
                 found[date.fromisoformat(match[1])] = file
+    _refuse_folders(found.values())
     return found
+
+
+def _refuse_folders(files: Iterable[UPath]) -> None:
+    """Only of Parquet can a folder stand for a file: its parts are known by their ends, and say their columns themselves."""
+    if folders := sorted(str(file) for file in files if file.suffix != ".parquet" and file.is_dir()):
+        raise UpdraftError(
+            f"{_listed(folders)}: found a folder, expected a file. Lay the files that it holds beside it, and take it away."
+        )
 
 
 def day_pattern(use_case: UseCase) -> str:
@@ -99,13 +114,20 @@ def _read(spark: SparkSession, columns: tuple[str, ...], use_case: UseCase, file
     paths, suffix = [_literal(str(file)) for file in files], files[0].suffix
     name = F.col("_metadata.file_name").alias(SOURCE)
     if suffix == ".parquet":
+        (file,) = files
         frame = spark.read.parquet(*paths)
-        return frame.select(*[F.col(quote(column)).cast("string").alias(column) for column in columns], name)
+        nanos = _nanosecond_times(file, frame)
+        texts = [_without_nanoseconds(column) if column in nanos else F.col(quote(column)) for column in columns]
+        name = F.url_encode(F.lit(file.name)).alias(SOURCE) if file.is_dir() else name
+        return frame.select(*[text.cast("string").alias(column) for text, column in zip(texts, columns, strict=True)], name)
     schema = T.StructType([T.StructField(column, T.StringType()) for column in (*columns, CORRUPT)])
     reader = spark.read.schema(schema).option("columnNameOfCorruptRecord", CORRUPT).option("mode", "PERMISSIVE")
-    reader = reader.option("encoding", use_case.data.encoding)
+    encoding = codecs.lookup(use_case.data.encoding).name  # Java knows these names, and not all that Python knows.
+    reader = reader.option("encoding", encoding)
     if suffix == ".csv":
         return reader.option("header", True).option("escape", '"').csv(paths).select("*", name)
+    if encoding != "utf-8":
+        reader = reader.option("lineSep", "\n")  # Spark does not look for it itself then.
     return reader.json(paths).select("*", name)
 
 
@@ -146,6 +168,8 @@ def check_columns(file: UPath, found: list[str], use_case: UseCase, *, ordered: 
     what += [f"not declared {_listed(near, len(extra))}"] * bool(extra)
     if twice := sorted(name for name, number in Counter(found).items() if number > 1):
         what.append(f"there twice {_listed(twice)}")
+    if any("\ufffd" in name for name in extra):
+        what.append(f"names that are not {use_case.data.encoding}, so data.encoding may be wrong")
     raise UpdraftError(
         f"{file}: its columns are not those of use_case.yaml: {'; '.join(what) or 'another order'}. "
         "Expected data.columns, in that order. Mend the file, or data.columns if the source has changed."
@@ -165,16 +189,46 @@ def _header(file: UPath, use_case: UseCase) -> list[str] | None:
     return [name.strip() for name in next(csv.reader([header]))] if header else None
 
 
-def _parquet_columns(spark: SparkSession, file: UPath) -> list[str] | None:
-    with file.open("rb") as content:
-        content.seek(0, 2)
-        size = content.tell()
-        content.seek(max(0, size - len(PARQUET_MARK)))
-        if content.read() != PARQUET_MARK:
-            raise UpdraftError(
-                f"{file}: found {size} bytes that do not end as Parquet does, expected a whole file. Copy it again."
-            )
+def _parquet_columns(spark: SparkSession, file: UPath) -> list[str]:
+    for part in _parts(file):
+        with part.open("rb") as content:
+            content.seek(0, 2)
+            size = content.tell()
+            content.seek(max(0, size - len(PARQUET_MARK)))
+            if content.read() != PARQUET_MARK:
+                raise UpdraftError(
+                    f"{part}: found {size} bytes that do not end as Parquet does, expected a whole file. Copy it again."
+                )
     return list(spark.read.parquet(_literal(str(file))).columns)
+
+
+def _parts(file: UPath) -> list[UPath]:
+    """The Parquet files that a folder holds, at any depth; of a file itself."""
+    if file.is_file():
+        return [file]
+    parts = sorted((part for part in file.rglob("*.parquet") if part.name[0] not in "._" and part.is_file()), key=str)
+    if not parts:
+        raise UpdraftError(
+            f"{file}: found a folder without Parquet files, expected at least one. Copy it again, or take it away."
+        )
+    return parts
+
+
+def _nanosecond_times(file: UPath, frame: DataFrame) -> set[str]:
+    """The columns with times in nanoseconds, as pandas writes them: Spark, which has no such times, reads numbers."""
+    from pyarrow import parquet, types
+
+    with _parts(file)[0].open("rb") as content:
+        fields = {field.name: field.type for field in parquet.read_schema(content)}
+    return {
+        name
+        for name, kind in frame.dtypes
+        if kind == "bigint" and name in fields and types.is_timestamp(fields[name]) and fields[name].unit == "ns"
+    }
+
+
+def _without_nanoseconds(column: str) -> Column:
+    return F.timestamp_micros(F.expr(f"{quote(column)} div 1000"))
 
 
 def _json_keys(spark: SparkSession, file: UPath) -> list[str] | None:

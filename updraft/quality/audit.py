@@ -47,22 +47,26 @@ def structural_audit(typed: DataFrame, use_case: UseCase) -> Audit:
     ``typed`` has the declared columns in their types and ``__raw``, the bronze row.
     """
     data = use_case.data
-    corrupt = F.col("__raw.corrupt_record").isNotNull()
+    line = F.col("__raw.corrupt_record")
+    corrupt, garbled = line.isNotNull(), f"not readable as {data.encoding}; is data.encoding right?"
     reasons: list[Column] = [
-        F.when(corrupt, _found(f"line: expected {len(data.columns)} fields", F.col("__raw.corrupt_record")))
+        F.when(line.contains(REPLACED) | ~F.is_valid_utf8(line), _found(f"line: {garbled}", line)).when(
+            corrupt, _found(f"line: expected {len(data.columns)} fields", line)
+        )
     ]
     for name, kind in data.columns.items():
         raw = F.trim(F.col("__raw")[name])
         unreadable = ~corrupt & raw.isNotNull() & ~raw.isin(data.null_values) & F.col(quote(name)).isNull()
         reasons.append(F.when(unreadable, _found(f"{name}: not readable as {kind}", raw)))
         if kind == "string":
-            reasons.append(F.when(raw.contains(REPLACED), _found(f"{name}: not readable as {data.encoding}", raw)))
+            reasons.append(F.when(raw.contains(REPLACED), _found(f"{name}: {garbled}", raw)))
         if kind == "double":  # Text such as NaN and 1e999 is a number to Spark, but no figure that anything could be done with.
             endless = F.isnan(F.col(quote(name))) | (F.abs(F.col(quote(name))) == float("inf"))
             reasons.append(F.when(endless, _found(f"{name}: not finite", raw)))
     identity = [F.col(quote(name)) for name in data.key]
     if data.event_time:
-        event_time = F.expr(data.event_time)
+        typed = typed.withColumn("__own", F.expr(data.event_time))  # Worked out once: it may parse the text in several ways.
+        event_time = F.col("__own")
         # Ingestion has given a row that lies nowhere the start of a partition as its event time.
         elsewhere = ~event_time.eqNullSafe(F.col("__raw.event_time"))
         reasons.append(F.when(~corrupt & elsewhere, _found(ELSEWHERE, event_time.cast("string"))))
@@ -76,7 +80,7 @@ def structural_audit(typed: DataFrame, use_case: UseCase) -> Audit:
         F.array_compact(F.array(*reasons)).alias(REASONS),
     )
     # Of rows with one key the first in the order of their raw text stays, whatever order they were read in.
-    order = Window.partitionBy("row_id", F.size(REASONS) == 0).orderBy(F.to_json("raw"))
+    order = Window.partitionBy("row_id", F.size(REASONS) == 0).orderBy("raw")
     repeated = (F.size(REASONS) == 0) & (F.row_number().over(order) > 1)
     repeat = F.when(repeated, _found("key: repeated", F.col("row_id")))
     return Audit(rows.withColumn(REASONS, _add(REASONS, repeat)).cache())
