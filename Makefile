@@ -2,8 +2,9 @@
 PYTHON ?= $(shell python3.11 --version >/dev/null 2>&1 && echo python3.11 || echo python3)
 bin := .venv/bin
 
-.PHONY: help setup demo test faults up down lint bench test-compose golden lock
+.PHONY: help setup demo test faults up down lint bench mutants test-compose golden lock
 .DEFAULT_GOAL := help
+SURVIVORS := 2
 
 help: ## List the targets
 	@awk -F ': .*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -36,6 +37,10 @@ lint: setup ## Check style, types and the layers' borders
 bench: setup ## Measure all that bench/ measures, or one: make bench B=submit
 	@for name in $(or $(B),$(filter-out harness,$(basename $(notdir $(wildcard bench/*.py))))); do \
 		$(bin)/python bench/$$name.py || exit 1; done
+
+mutants: setup ## Change the gate in every small way, and see that its tests notice; about five minutes
+	@rm -rf mutants && $(bin)/mutmut run
+	@$(bin)/mutmut results | grep -c survived | grep -qx $(SURVIVORS) || { $(bin)/mutmut results; echo "Expected $(SURVIVORS) survivors, those of docs/benchmarks.md; look at each by mutmut show, and mend the tests." >&2; exit 1; }
 
 test-compose: setup ## Run the whole system in containers, from nothing; needs Docker
 	@$(bin)/python tests/compose/check.py

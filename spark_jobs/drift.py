@@ -12,18 +12,22 @@ def job(arguments: Arguments) -> DriftReport:
 
     from updraft.core.schema import quote
     from updraft.data import tables
+    from updraft.data.ledger import Ledger
     from updraft.data.session import session
+    from updraft.decisions.champion import Origin, settle
     from updraft.monitoring.drift import compare
     from updraft.monitoring.page import SAMPLE_ROWS, write_page
     from updraft.training import records
+    from updraft.training.provenance import origin
     from updraft.training.windows import TRAIN_SPLIT
 
-    client = records.connect(use_case)
-    champion = records.champion(client, use_case)
-    if champion is None:
+    client, spark = records.connect(use_case), session(use_case)
+    entry = settle(client, Ledger(spark, use_case), use_case, Origin(*origin(arguments.report)))
+    if entry is None or entry.to_version is None:
         return DriftReport(use_case=use_case.name, outcome="no champion")
+    champion = records.registered(client, use_case, entry.to_version)
     then = records.load_json(champion.run_id, "drift_reference.json")
-    features = tables.read(session(use_case), use_case.name, "features")
+    features = tables.read(spark, use_case.name, "features")
     newest = tables.partitions(features)[-use_case.drift.window :]
     if not newest:
         return DriftReport(use_case=use_case.name, outcome="no data", champion=champion.version)

@@ -1,8 +1,8 @@
 """Scores challenger and champion on one frozen holdout and writes down the evidence for the gate."""
 
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
-from updraft.core.errors import UpdraftError
 from updraft.core.interval import Interval
 from updraft.core.job import Arguments, run_job
 from updraft.core.reports import EvaluateReport, SearchAndFitReport
@@ -10,111 +10,118 @@ from updraft.core.use_case import UseCase
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
-    from pyspark.sql import DataFrame
+    from pyspark.sql import DataFrame, SparkSession
 
-    from updraft.training.evaluation import Judged
-    from updraft.training.metrics import Statistic
+    from updraft.training.comparison import Comparison
     from updraft.training.records import Registered
 
 
 def job(arguments: Arguments) -> EvaluateReport:
     use_case = arguments.use_case
     trained = SearchAndFitReport.read_sibling(arguments.report, "search_and_fit")
+    from updraft.core.registry import EVIDENCE
+    from updraft.data.ledger import Ledger
+    from updraft.data.session import session
+    from updraft.decisions.champion import Origin, settle
+    from updraft.decisions.evidence import sha256
+    from updraft.training import records
+    from updraft.training.provenance import origin
+
+    client, run_id = records.connect(use_case), trained.run_id
+    document = records.evidence(client, use_case, trained.version)
+    if document is None:
+        spark, by = session(use_case), Origin(*origin(arguments.report))
+        now = settle(client, Ledger(spark, use_case), use_case, by)
+        versions = [trained.version, *([now.to_version] if now and now.to_version else [])]
+        models = [records.registered(client, use_case, version) for version in versions]
+        document = evidence(client, spark, use_case, trained, models, by.code)
+        digest = sha256(document)
+        client.log_dict(run_id, document, records.evidence_file(digest))
+        client.set_model_version_tag(use_case.name, str(trained.version), EVIDENCE, digest)
+    return EvaluateReport(use_case=use_case.name, run_id=run_id, experiment_id=trained.experiment_id, evidence=document)
+
+
+def evidence(
+    client: "MlflowClient",
+    spark: "SparkSession",
+    use_case: UseCase,
+    trained: SearchAndFitReport,
+    models: list["Registered"],
+    code: str,
+) -> dict[str, Any]:
+    """The evidence on the first of ``models``, against the second if there is one; with the run, what people look at."""
     from pyspark.sql import functions as F
 
-    from updraft.core.kinds import more_is_better
-    from updraft.core.schema import EVENT_DATE, HOLDOUT, LABEL, ROW_ID
+    from updraft.core.schema import EVENT_DATE, HOLDOUT
     from updraft.data import tables
-    from updraft.data.session import session
-    from updraft.decisions.evidence import Candidate, Evidence, Gain, Holdout
+    from updraft.data.audited import audit_counts
+    from updraft.decisions.evidence import Evidence
     from updraft.training import records
-    from updraft.training.bootstrap import paired_bootstrap
-    from updraft.training.evaluation import judge
-    from updraft.training.metrics import statistics
+    from updraft.training.comparison import compare
     from updraft.training.provenance import Used, log_rows
     from updraft.training.windows import HOLDOUT_SPLIT, TRAIN_SPLIT, usable
 
-    client, task, policy = records.connect(use_case), use_case.task, use_case.gate
-    challenger = records.registered(client, use_case, trained.version)
-    champion = records.compared_champion(client, use_case, trained.run_id)
-    models = [challenger, *([champion] if champion else [])]
-    snapshot, days = use_case.unit is None, Interval(trained.holdout_first, trained.holdout_last)
-    features = tables.read(session(use_case), use_case.name, "features", version=trained.features_version)
-    features = usable(features, task)
+    name, version, snapshot = use_case.name, trained.features_version, use_case.unit is None
+    days, used_days = (Interval(first, trained.holdout_last) for first in (trained.holdout_first, trained.train_first))
+    features = usable(tables.read(spark, name, "features", version=version), use_case.task)
     holdout = features.where(HOLDOUT_SPLIT if snapshot else days.predicate()).cache()
     before = features.where(TRAIN_SPLIT if snapshot else F.col(EVENT_DATE) < days.first)
-    judged = judge(use_case, holdout, before, models)
-    measured = [statistics(task, answers) for answers in judged.answers]
-    if absent := sorted({policy.metric, *policy.floors} - set(measured[0])):
-        raise UpdraftError(
-            f"evaluation: found no {', '.join(absent)} on the holdout, which gate asks for. value needs model.costs; "
-            "rankings need users who like an item that is known and new to them. Widen model.holdout, or change gate."
-        )
-    candidates = [
-        Candidate(
-            version=model.version,
-            algorithm=model.algorithm,
-            trained_until=None if snapshot else model.trained_until,
-            overlap=overlap(use_case, holdout, model.features_version) if snapshot else None,
-            description=model.description,
-            metrics={name: one.value for name, one in found.items()},
-        )
-        for model, found in zip(models, measured, strict=True)
-    ]
-    gain = None
-    if champion:
-        one, other = (found[policy.metric] for found in measured)
-        found = paired_bootstrap(
-            one,
-            other,
-            more_is_better=more_is_better(policy.metric),
-            confidence=policy.confidence,
-            seed=use_case.model.search.seed,
-        )
-        gain = Gain(metric=policy.metric, **found._asdict(), confidence=policy.confidence)
-    labels = judged.rows[LABEL]
-    evidence = Evidence(
-        use_case=use_case.name,
-        holdout=Holdout(
-            table="features",
-            version=trained.features_version,
-            split=HOLDOUT if snapshot else None,
-            first=None if snapshot else days.first,
-            last=None if snapshot else days.last,
-            rows=len(judged.rows),
-            keys=judged.rows[ROW_ID].nunique(),
-            labels=None if task.kind == "clustering" else labels.nunique(),
-            positives=int(labels.sum()) if task.kind == "binary" else None,
-            units={name: measured[0][name].units for name in {policy.metric, *policy.floors}},
-        ),
-        challenger=candidates[0],
-        champion=candidates[1] if champion else None,
-        gain=gain,
+    found = compare(use_case, holdout, before, models)
+    candidates = [found.candidate(n, learnt_rows(spark, use_case, model)) for n, model in enumerate(models)]
+    made = Evidence.model_validate(
+        {
+            "use_case": name,
+            "owner": use_case.owner,
+            "made": datetime.now(UTC).replace(microsecond=0),
+            "code": code,
+            "holdout": {
+                "table": "features",
+                "version": version,
+                "split": HOLDOUT if snapshot else None,
+                "first": None if snapshot else days.first,
+                "last": None if snapshot else days.last,
+                **found.rows(),
+            },
+            "audit": audit_counts(use_case, features.where(used_days.predicate()), holdout),
+            "challenger": candidates[0],
+            "champion": candidates[1] if len(models) > 1 else None,
+            "gain": found.gain() if len(models) > 1 else None,
+            "slices": found.slices() if len(models) > 1 else [],
+        }
     )
-    used = Used.of(holdout, task, trained.features_version, days, HOLDOUT)
+    used = Used.of(holdout, use_case.task, version, days, HOLDOUT)
     log_rows(client, trained.run_id, "holdout", use_case, used, holdout)
-    draw(client, use_case, trained.run_id, str(used), models, judged, measured)
-    document = evidence.model_dump(mode="json")
-    client.log_dict(trained.run_id, document, "evidence.json")
-    for name, metric in candidates[0].metrics.items():
-        client.log_metric(trained.run_id, f"holdout_{records.key(name)}", metric)
-    return EvaluateReport(use_case=use_case.name, run_id=trained.run_id, experiment_id=trained.experiment_id, evidence=document)
+    for metric, value in made.challenger.metrics.items():
+        client.log_metric(trained.run_id, f"holdout_{records.key(metric)}", value)
+    draw(client, trained.run_id, str(used), found)
+    return made.model_dump(mode="json")
 
 
-def draw(
-    client: "MlflowClient",
-    use_case: UseCase,
-    run_id: str,
-    used: str,
-    models: list["Registered"],
-    judged: "Judged",
-    measured: list[dict[str, "Statistic"]],
-) -> None:
+def learnt_rows(spark: "SparkSession", use_case: UseCase, model: "Registered") -> "DataFrame | None":
+    """The keys that a model has learnt from, in the version of the features that it was trained on, if that is still there."""
+    from pyspark.errors import PySparkException
+
+    from updraft.core.schema import ROW_ID
+    from updraft.data import tables
+    from updraft.training.windows import TRAIN_SPLIT, usable
+
+    try:
+        then = usable(tables.read(spark, use_case.name, "features", version=model.features_version), use_case.task)
+        learnt = then.where(TRAIN_SPLIT if use_case.unit is None else model.days.predicate()).select(ROW_ID).cache()
+        learnt.count()
+        return learnt
+    except PySparkException as error:  # The gate says no to what is not shown.
+        print(f"features v{model.features_version}: cannot be read any more: {str(error).splitlines()[0]}")
+        return None
+
+
+def draw(client: "MlflowClient", run_id: str, used: str, found: "Comparison") -> None:
     """What people look at: pictures of the models on the holdout, the figures behind them, and how they do on slices of it."""
     from updraft.training.plots import holdout_document, holdout_figures
     from updraft.training.plots.slices import slices_figure
     from updraft.training.slices import by_slice, slices
 
+    use_case, models, judged, measured = found.use_case, found.models, found.judged, found.measured
     task, metric = use_case.task, use_case.gate.metric
     names = [f"{role} v{m.version} ({m.algorithm})" for role, m in zip(("challenger", "champion"), models, strict=False)]
     drawn = {name: holdout_document(task, answers, judged.columns) for name, answers in zip(names, judged.answers, strict=True)}
@@ -123,29 +130,13 @@ def draw(
     meaning = f"\npositive means: {target.description}" if target and task.kind == "binary" else ""
     pictures = holdout_figures(task, drawn, used + meaning)
     by_name = dict(zip(names, measured, strict=True))
-    overall = {name: {metric: one.value for metric, one in found.items()} for name, found in by_name.items()}
-    found = by_slice(slices(judged.rows, judged.sliced), by_name)
-    client.log_dict(run_id, {"metric": metric, "overall": overall, "slices": found}, "plots/slices.json")
-    if found and metric in found[0]["models"][names[0]]:  # Rankings are of users, not of rows.
-        pictures["slices.png"] = slices_figure(found, metric, {name: one[metric] for name, one in overall.items()}, used)
+    overall = {name: {metric: statistic.value for metric, statistic in one.items()} for name, one in by_name.items()}
+    cut = by_slice(slices(judged.rows, judged.sliced), by_name)
+    client.log_dict(run_id, {"metric": metric, "overall": overall, "slices": cut}, "plots/slices.json")
+    if cut and metric in cut[0]["models"][names[0]]:  # Rankings are of users, not of rows.
+        pictures["slices.png"] = slices_figure(cut, metric, {name: one[metric] for name, one in overall.items()}, used)
     for name, figure in pictures.items():
         client.log_figure(run_id, figure, f"plots/{name}")
-
-
-def overlap(use_case: UseCase, holdout: "DataFrame", version: int) -> int | None:
-    """How many of the holdout's keys were among the training rows, in a version of the features; none if it is not there."""
-    from pyspark.errors import PySparkException
-
-    from updraft.core.schema import ROW_ID
-    from updraft.data import tables
-    from updraft.training.windows import TRAIN_SPLIT
-
-    try:
-        learnt = tables.read(holdout.sparkSession, use_case.name, "features", version=version).where(TRAIN_SPLIT)
-        return holdout.join(learnt, ROW_ID, "left_semi").count()
-    except PySparkException as error:  # The gate says no to what is not shown.
-        print(f"features v{version}: cannot be read any more: {str(error).splitlines()[0]}")
-        return None
 
 
 if __name__ == "__main__":

@@ -1,32 +1,86 @@
-"""Decides, from the evidence alone, whether the challenger becomes champion."""
+"""Decides, from the evidence alone, whether the challenger becomes champion, and enters the decision in the ledger."""
 
-from updraft.core.errors import UpdraftError
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
 from updraft.core.job import Arguments, run_job
-from updraft.core.reports import EvaluateReport, GateReport, SearchAndFitReport
+from updraft.core.reports import GateReport, SearchAndFitReport
+
+if TYPE_CHECKING:
+    from updraft.core.ledger import Entry
+    from updraft.decisions.gate import Case
 
 
 def job(arguments: Arguments) -> GateReport:
     use_case = arguments.use_case
     trained = SearchAndFitReport.read_sibling(arguments.report, "search_and_fit")
-    from updraft.decisions.gate import champion_of, decide
-    from updraft.decisions.promotion import note_verdict
+    from updraft.core.ledger import Entry, key_of
+    from updraft.data.ledger import Ledger
+    from updraft.data.session import session
+    from updraft.decisions.champion import Origin, settle
+    from updraft.decisions.evidence import sha256
+    from updraft.decisions.gate import decide
+    from updraft.decisions.promotion import enter_decision, last_decision, note_verdict
     from updraft.training import records
+    from updraft.training.provenance import origin
 
-    try:
-        evidence = EvaluateReport.read_sibling(arguments.report, "evaluate").evidence
-    except (UpdraftError, ValueError) as error:
-        print(f"no evidence: {error}")
-        evidence = {}
-    verdict = decide(evidence, use_case.gate, trained.version, kind=use_case.kind, snapshot=use_case.unit is None)
-    report = GateReport(
-        use_case=use_case.name,
-        promote=verdict.promote,
-        challenger=trained.version,
-        champion=champion_of(evidence),
-        reasons=verdict.reasons,
+    client, ledger, by = records.connect(use_case), Ledger(session(use_case), use_case), Origin(*origin(arguments.report))
+    evidence = records.evidence(client, use_case, trained.version) or {}
+    now = settle(client, ledger, use_case, by)
+    carried_out = now is not None and (now.event, now.version) == ("promoted", trained.version)
+    if carried_out and (approval := last_decision(ledger.entries(), trained.version)):
+        return _report(arguments, approval)  # It is champion by this decision: there is nothing to be decided again.
+    champion, time = now.to_version if now else None, datetime.now(UTC)
+    digest = records.evidence_digest(client, use_case, trained.version)
+    verdict = decide(evidence, use_case.gate, _case(arguments, trained, champion, digest, time))
+    entry = enter_decision(
+        ledger,
+        Entry(
+            number=0,  # The ledger gives it.
+            key=key_of(verdict.promote, trained.version, digest, champion, *verdict.reasons),
+            time=time,
+            event="approved" if verdict.promote else "refused",
+            version=trained.version,
+            from_version=champion,
+            to_version=champion,
+            by=by.by,
+            reasons=verdict.reasons,
+            evidence=sha256(evidence) if evidence else None,
+            run_id=trained.run_id,
+            features_version=trained.features_version,
+            code=by.code,
+        ),
     )
-    note_verdict(records.connect(use_case), use_case, report, evidence)
+    report = _report(arguments, entry)
+    note_verdict(client, use_case, report, evidence)
     return report
+
+
+def _case(arguments: Arguments, trained: SearchAndFitReport, champion: int | None, digest: str | None, now: datetime) -> "Case":
+    from updraft.decisions.gate import Case
+
+    use_case = arguments.use_case
+    return Case(
+        use_case=use_case.name,
+        kind=use_case.kind,
+        challenger=trained.version,
+        champion=champion,
+        evidence=digest,
+        features_version=trained.features_version,
+        days=(trained.holdout_first, trained.holdout_last) if use_case.unit else None,
+        now=now,
+    )
+
+
+def _report(arguments: Arguments, decision: "Entry") -> GateReport:
+    return GateReport(
+        use_case=arguments.use_case.name,
+        promote=decision.event == "approved",
+        challenger=decision.version,
+        champion=decision.from_version,
+        reasons=decision.reasons,
+        evidence=decision.evidence,
+    )
 
 
 if __name__ == "__main__":

@@ -5,11 +5,17 @@ from updraft.core.reports import GateReport, PromoteReport
 
 
 def job(arguments: Arguments) -> PromoteReport:
+    use_case = arguments.use_case
     verdict = GateReport.read_sibling(arguments.report, "gate")
+    from updraft.data.ledger import Ledger
+    from updraft.data.session import session
+    from updraft.decisions.champion import Origin
     from updraft.decisions.promotion import promote
     from updraft.training import records
+    from updraft.training.provenance import origin
 
-    return promote(records.connect(arguments.use_case), arguments.use_case, verdict)
+    client, ledger = records.connect(use_case), Ledger(session(use_case), use_case)
+    return promote(client, ledger, use_case, verdict, Origin(*origin(arguments.report)))
 
 
 if __name__ == "__main__":

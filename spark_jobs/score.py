@@ -1,35 +1,61 @@
-"""Scores the newest partitions by the champion into the predictions table; a recommender also into recommendations."""
+"""Scores partitions by the champion into predictions: those that are given, or the newest. A recommender also recommends."""
+
+from typing import TYPE_CHECKING
 
 from updraft.core.interval import on_days
 from updraft.core.job import Arguments, run_job
 from updraft.core.reports import ScoreReport
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from pyspark.sql import DataFrame
 
 
 def job(arguments: Arguments) -> ScoreReport:
     use_case = arguments.use_case
     from updraft.core.schema import EVENT_DATE
     from updraft.data import tables
+    from updraft.data.ledger import Ledger
     from updraft.data.session import session
+    from updraft.decisions.champion import Origin, settle
     from updraft.training import records
+    from updraft.training.provenance import origin
     from updraft.training.recommendations import recommendations
     from updraft.training.scoring import predictions
 
-    champion = records.champion(records.connect(use_case), use_case)
-    if champion is None:
+    client, spark = records.connect(use_case), session(use_case)
+    entry = settle(client, Ledger(spark, use_case), use_case, Origin(*origin(arguments.report)))
+    if entry is None or entry.to_version is None:
         return ScoreReport(use_case=use_case.name, outcome="no champion")
-    features = tables.read(session(use_case), use_case.name, "features")
-    # A snapshot has a single partition, which is scored whole.
-    newest = use_case.serving.partitions or (int(use_case.model.holdout) if use_case.unit else 1)
-    days = tables.partitions(features)[-newest:]
+    champion = records.registered(client, use_case, entry.to_version)
+    features = tables.read(spark, use_case.name, "features")
+    days = days_to_score(features, arguments)
     if not days:
         return ScoreReport(use_case=use_case.name, outcome="no data", champion=champion.version)
-    scored = predictions(features.where(on_days(days)), use_case, champion)
+    scored = predictions(features.where(on_days(days)), use_case, champion, entry.key)
     rows = scored.cache().count()
     tables.replace(scored, use_case, "predictions", on_days(days))
     if use_case.kind == "recommendation":
         known = features.where(features[EVENT_DATE] <= days[-1])
-        tables.replace(recommendations(known, use_case, champion), use_case, "recommendations", on_days(days[-1:]))
-    return ScoreReport(use_case=use_case.name, champion=champion.version, first=days[0], last=days[-1], rows=rows)
+        tables.replace(recommendations(known, use_case, champion, entry.key), use_case, "recommendations", on_days(days[-1:]))
+    return ScoreReport(
+        use_case=use_case.name, champion=champion.version, entry=entry.key, first=days[0], last=days[-1], rows=rows
+    )
+
+
+def days_to_score(features: "DataFrame", arguments: Arguments) -> "list[date]":
+    """The partitions that have rows, of those that are given, or of all the newest."""
+    from updraft.data import tables
+
+    use_case = arguments.use_case
+    if not arguments.newest:
+        return tables.partitions(features.where(arguments.interval.predicate()))
+    if arguments.until:
+        features = features.where(features.event_date <= arguments.until)
+    # A snapshot has a single partition, which is scored whole.
+    number = use_case.serving.partitions or (int(use_case.model.holdout) if use_case.unit else 1)
+    return tables.partitions(features)[-number:]
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
@@ -53,24 +54,31 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def trained_root(tmp_path_factory: pytest.TempPathFactory, spark: SparkSession, flights: UseCase) -> Iterator[dict[str, str]]:
     """A root with six weeks of features, and an MLflow server: the settings that lead there, for whoever trains."""
+    folder = tmp_path_factory.mktemp("trained")
+    with mlflow_server(folder) as (address, _), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("UPDRAFT_ROOT", str(folder))
+        settings.cache_clear()
+        lay(folder, "2013-01-25", "2013-03-07")
+        run_data(spark, flights, "2013-01-25", "2013-03-07")
+        patch.undo()
+        settings.cache_clear()
+        yield {"UPDRAFT_ROOT": str(folder), "MLFLOW_TRACKING_URI": address}
+
+
+@contextmanager
+def mlflow_server(folder: Path) -> "Iterator[tuple[str, subprocess.Popen[bytes]]]":
+    """An MLflow server on what a folder keeps: its address and its process."""
     from updraft.cli.servers import _free_port
 
-    folder = tmp_path_factory.mktemp("trained")
     address = f"http://127.0.0.1:{_free_port(0)}"
     command = ["mlflow", "server", "--host", "127.0.0.1", "--port", address.rsplit(":", 1)[1], "--workers", "1"]
     command += ["--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}", "--artifacts-destination", str(folder / "models")]
-    with (folder / "mlflow.log").open("wb") as log:
+    with (folder / "mlflow.log").open("ab") as log:
         env = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
         server = subprocess.Popen(command, stdout=log, stderr=log, env=env)
     try:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("UPDRAFT_ROOT", str(folder))
-            settings.cache_clear()
-            lay(folder, "2013-01-25", "2013-03-07")
-            run_data(spark, flights, "2013-01-25", "2013-03-07")
-        settings.cache_clear()
         _await(f"{address}/health", server)
-        yield {"UPDRAFT_ROOT": str(folder), "MLFLOW_TRACKING_URI": address}
+        yield address, server
     finally:
         server.terminate()
         server.wait(20)

@@ -224,6 +224,27 @@ def test_a_monitoring_from_the_form_leads_to_its_drift_report(browser: Browser, 
     browser.see(text("Data Drift Summary"))
 
 
+@pytest.mark.faults  # It needs the champion of the training.
+def test_a_rollback_from_the_form_scores_a_day_again(
+    browser: Browser, api: AirflowApi, root: Path, spark: SparkSession
+) -> None:
+    """There is one champion, so that it stays; its day is scored again all the same."""
+    api.pause("flights_rollback", False)
+    browser.open_form("flights_rollback")
+    browser.type(css("input[name=element_to]"), "1")
+    browser.type(css("#element_reason"), "a complaint")
+    browser.type(css("#element_start"), "01162013")
+    run_id = browser.submit("flights_rollback")
+    reports = root / "reports" / "flights_rollback" / run_id
+    done = json.loads((reports / "rollback.json").read_text())
+    assert (done["champion"], done["previous"], done["outcome"]) == (1, 1, "done")
+    scored = json.loads((reports / "score.json").read_text())
+    assert (scored["champion"], scored["first"], scored["last"]) == (1, "2013-01-16", "2013-01-16")
+    day = tables.read(spark, "flights", "predictions").where("event_date = DATE'2013-01-16'")
+    assert day.count() == scored["rows"] > 500
+    assert [row.ledger_entry for row in day.select("ledger_entry").distinct().collect()] == [scored["entry"]]
+
+
 def test_the_menu_lists_the_reports_and_opens_them(browser: Browser) -> None:
     browser.open("/dags")
     browser.click(text("Reports"))

@@ -53,7 +53,8 @@ def task(found: Any) -> dict[str, Any]:
 
 
 def param(found: Any) -> dict[str, Any]:
-    return {"default": found.value, **found.schema}
+    given = type(found.value).__name__ != "ArgNotSet"  # Without a default, the form must be filled in.
+    return {**({"default": found.value} if given else {}), **found.schema}
 
 
 def dag(found: Any) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from updraft.core.use_case import load_use_case, use_case_names
 GOLDEN = REPO / "tests" / "golden"
 HEAVY = ("pyspark", "mlflow", "great_expectations", "pandas", "evidently", "optuna", "lightgbm", "onnx")
 PARSE_SECONDS = 0.5
-PARTS = ("data", "training", "monitoring")
+PARTS = ("data", "training", "monitoring", "rollback")
 
 
 def parse(home: Path, **settings: str) -> dict[str, Any]:

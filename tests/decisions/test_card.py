@@ -25,9 +25,9 @@ def test_a_second_verdict_takes_the_place_of_the_first() -> None:
 
 def test_a_card_never_exceeds_what_the_registry_keeps(flights: UseCase) -> None:
     long = verdict(True, *["reason " * 300] * 5)
-    assert len(version_card(TRAINED, long, {})) == len(champion_card(flights, long, TRAINED)) == LIMIT
+    assert len(version_card(TRAINED, long, {})) == len(champion_card(flights, 2, None, long.reasons, TRAINED)) == LIMIT
 
 
 def test_the_champion_card_names_the_one_before(flights: UseCase) -> None:
-    assert "in place of version 1" in champion_card(flights, verdict(True, "gain", champion=1), TRAINED)
-    assert "in place of" not in champion_card(flights, verdict(True, "gain"), TRAINED)
+    assert "in place of version 1" in champion_card(flights, 2, 1, ["gain"], TRAINED)
+    assert "in place of" not in champion_card(flights, 2, None, ["gain"], TRAINED)

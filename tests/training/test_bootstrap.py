@@ -54,7 +54,7 @@ def test_a_true_gain_is_surely_above_zero_and_a_loss_below(kind: Kind, metric: s
     good, bad = answers(kind, 0.3, seed=2), answers(kind, 1.2, seed=3)
     won, lost = gain(kind, metric, good, bad), gain(kind, metric, bad, good)
     assert 0 < won.lower <= won.value <= won.upper < np.inf
-    assert lost == pytest.approx((-won.value, -won.upper, -won.lower))
+    assert lost == pytest.approx((-won.value, -won.upper, -won.lower, won.error))
 
 
 @pytest.mark.parametrize(("kind", "metric"), METRICS)
@@ -67,7 +67,7 @@ def test_of_models_that_err_alike_none_is_surely_better(kind: Kind, metric: str)
 @pytest.mark.parametrize(("kind", "metric"), METRICS)
 def test_a_model_gains_nothing_over_itself(kind: Kind, metric: str) -> None:
     same = answers(kind, 0.8, seed=4)
-    assert gain(kind, metric, same, same, draws=20) == (0, 0, 0)
+    assert gain(kind, metric, same, same, draws=20) == (0, 0, 0, 0)
 
 
 def test_the_same_seed_gives_the_same_interval() -> None:
@@ -84,3 +84,14 @@ def test_a_draw_without_a_figure_gives_no_interval() -> None:
     assert found.value == pytest.approx(0.5)
     assert np.isnan(found.lower)
     assert np.isnan(found.upper)
+
+
+def test_a_group_is_resampled_alone() -> None:
+    """The same as if there were no other rows."""
+    good, bad = answers("binary", 0.3, seed=2), answers("binary", 1.2, seed=3)
+    group = np.arange(len(good.labels)) % 3 == 0
+    pair = [statistics(Task("binary"), one)["auc"] for one in (good, bad)]
+    fewer = [Answers(one.labels[group], one.scores[group], one.threshold) for one in (good, bad)]
+    alone = [statistics(Task("binary"), one)["auc"] for one in fewer]
+    given = {"more_is_better": True, "confidence": 0.9, "seed": 5, "draws": 50}
+    assert paired_bootstrap(*pair, group=group, **given) == pytest.approx(paired_bootstrap(*alone, **given))  # type: ignore[arg-type]

@@ -17,13 +17,12 @@ from pyspark.sql import functions as F
 from tests.conftest import load_job
 from updraft.core.errors import UpdraftError
 from updraft.core.job import Arguments
-from updraft.core.kinds import TRAITS, Kind
+from updraft.core.kinds import RANKED, TRAITS, Kind
 from updraft.core.sections import Algorithm, Bounds, Costs, Gate, Model, Search, Serving, Target
 from updraft.core.use_case import UseCase
 from updraft.data import tables
 from updraft.training import records
 from updraft.training.evaluation import _important
-from updraft.training.ranking import RANKED
 from updraft.training.search import check_rows
 from updraft.training.windows import Splits, cut, usable
 
@@ -84,7 +83,7 @@ class Case:
     model: dict[str, Any] = None  # type: ignore[assignment]
 
 
-SHARED = {"row_id", "event_time", "event_date", "model_version"}
+SHARED = {"row_id", "event_time", "event_date", "model_version", "ledger_entry", "scored_at"}
 CASES = {
     "multiclass": Case(
         "multiclass",
@@ -178,7 +177,10 @@ class Loop:
     def __init__(self, spark: SparkSession, flights: UseCase, name: str) -> None:
         self.case = CASES[name]
         self.use_case = use_case_of(flights, name, self.case, self.case.first)
-        tables.replace(table(spark, self.case), self.use_case, "features", "true")
+        rows = table(spark, self.case)
+        tables.replace(rows, self.use_case, "features", "true")
+        for before in ("bronze", "clean"):
+            tables.replace(rows.select("row_id", "event_time"), self.use_case, before, "true")
         self.first = self.run("first", self.use_case, "search_and_fit", "evaluate", "gate", "promote", "score", "drift")
         again = use_case_of(flights, name, self.case, self.case.second)
         self.second = self.run("second", again, "search_and_fit", "evaluate", "gate")
@@ -222,9 +224,10 @@ def test_a_second_model_is_compared_on_the_same_rows(loop: Loop) -> None:
     assert gain["lower"] <= gain["value"] <= gain["upper"]
     if loop.case.snapshot:
         assert (gain["value"], gain["lower"]) == (0, 0), "the same rows, the same model"
+        assert [reason.endswith("are the same model: their files do not differ") for reason in verdict.reasons] == [True]
     else:
         assert gain["value"] > 0, "the first was made to be poor"
-    assert verdict.promote, verdict.reasons
+        assert verdict.promote, verdict.reasons
 
 
 def test_the_holdout_is_shown_to_be_apart(loop: Loop) -> None:
@@ -236,7 +239,11 @@ def test_the_holdout_is_shown_to_be_apart(loop: Loop) -> None:
         assert [(model["overlap"], model["trained_until"]) for model in models] == [(0, None)] * 2
     else:
         assert holdout["first"] == "2013-03-09"
-        assert [(model["overlap"], model["trained_until"]) for model in models] == [(None, "2013-03-08")] * 2
+        assert [(model["overlap"], model["trained_until"]) for model in models] == [(0, "2013-03-08")] * 2
+    assert all(model["learnt"] > A_DAY for model in models)
+    assert models[0]["judged_on"] == models[1]["judged_on"] == holdout["sha256"]
+    rows = DAYS * A_DAY
+    assert evidence["audit"] == {"bronze": rows, "clean": rows, "quarantined": 0, "unaudited": 0}
 
 
 def test_people_see_its_pictures(loop: Loop) -> None:

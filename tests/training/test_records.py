@@ -13,10 +13,8 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from tests.conftest import load_job, run
-from updraft.core.errors import UpdraftError
 from updraft.core.job import Arguments
 from updraft.core.kinds import Task
-from updraft.core.registry import CHAMPION, LAST_CHAMPION
 from updraft.core.reports import EvaluateReport, GateReport, SearchAndFitReport
 from updraft.core.schema import LABEL, feature_names
 from updraft.core.settings import REPO, settings
@@ -82,9 +80,6 @@ def judged(training: Path, small: UseCase, spark: SparkSession) -> Iterator[Judg
             for job in ("search_and_fit", "evaluate", "gate", "promote"):
                 first(job)
         yield Judged(Run(small, "manual__2013-03-09T00:00:00+00:00"))
-        if before is None:
-            client.delete_registered_model_alias("flights", CHAMPION)
-            client.delete_registered_model_tag("flights", LAST_CHAMPION)
     settings.cache_clear()
 
 
@@ -258,18 +253,3 @@ def test_judged_again_nothing_changes(judged: Judged) -> None:
     judged.run("evaluate")
     judged.run("gate")
     assert judged.seen() == before
-
-
-def test_who_is_compared_with_nobody_is_the_first_or_refused(training: Path, small: UseCase) -> None:
-    """An alias that was taken away must not let the next challenger pass on its floors alone."""
-    orphan = small.model_copy(update={"name": "orphan"})
-    client = records.connect(orphan)
-    client.create_registered_model("orphan")
-    experiment = client.get_experiment_by_name("orphan")
-    assert experiment is not None
-    first, second = (client.create_run(experiment.experiment_id).info.run_id for _ in range(2))
-    assert records.compared_champion(client, orphan, first) is None
-    client.set_registered_model_tag("orphan", LAST_CHAMPION, "7")
-    with pytest.raises(UpdraftError, match="version 7 was champion, but the alias is gone"):
-        records.compared_champion(client, orphan, second)
-    assert records.compared_champion(client, orphan, first) is None, "what was noted stays"

@@ -13,6 +13,7 @@ from updraft.cli.airflow_api import ENDED, AirflowApi, Json
 from updraft.cli.closing import models
 from updraft.cli.loop import Loop, Say
 from updraft.core.errors import UpdraftError
+from updraft.core.reports import GateReport, SearchAndFitReport, report_uri
 from updraft.core.settings import settings
 
 RUN_SECONDS = 1800
@@ -53,6 +54,17 @@ class DemoRun(Loop):
             run_id = self.api.trigger(self.dag("training"), {"end": str(plan.backfill.end)})
             self._wait(self.dag("training"), run_id, say)
             say(self.verdict(run_id))
+        with self.step("Training again on the same rows, a simpler model") as say:
+            trained = SearchAndFitReport.read(report_uri(self.dag("training"), run_id, "search_and_fit"))
+            others = [name for name in self.use_case.model.algorithms if name != trained.algorithm]
+            form = {"end": str(plan.backfill.end), "algorithms": others or [trained.algorithm], "trials": 1}
+            run_id = self.api.trigger(self.dag("training"), form)
+            self._wait(self.dag("training"), run_id, say)
+            say(self.verdict(run_id))
+            if champion is None and GateReport.read(report_uri(self.dag("training"), run_id, "gate")).promote:
+                raise UpdraftError(
+                    f"{self.dag('training')} {run_id}: was promoted, expected a refusal of {form['algorithms']}."
+                )
         with self.step(f"Data, {plan.later} in one run") as say:
             self.api.pause(self.dag("monitoring"), False)
             seen = {run["dag_run_id"] for run in self.api.runs(self.dag("monitoring"))}
@@ -72,6 +84,8 @@ class DemoRun(Loop):
                 retraining = self._await_run(self.dag("training"), lambda run: run["dag_run_id"] == wanted)
                 self._wait(self.dag("training"), retraining, say)
                 say(self.verdict(retraining))
+                if champion is None and not GateReport.read(report_uri(self.dag("training"), retraining, "gate")).promote:
+                    raise UpdraftError(f"{self.dag('training')} {retraining}: was refused, expected a promotion.")
 
     def _range(self, first: date, last: date, say: Say) -> None:
         run_id = self.api.trigger(self.dag("data"), {"start": str(first), "end": str(last)})
@@ -142,6 +156,7 @@ class DemoRun(Loop):
         return {
             "graph of a training": f"{self.servers.airflow}/dags/{self.dag('training')}",
             "versions and verdicts": f"{self.servers.mlflow}/#/models/{self.use_case.name}",
+            "the ledger": f".venv/bin/updraft history {self.use_case.name}",
             "passwords of user admin": str(servers.home() / "secrets.json"),
         }
 

@@ -101,6 +101,39 @@ def sample(
 
 
 @app.command()
+def history(
+    name: UseCaseName,
+    at: Annotated[str | None, typer.Option(help="Only who was champion then: a day (its end) or a time, UTC.")] = None,
+) -> None:
+    """Say who was champion when, by whom and why: every decision of the gate, promotion and rollback."""
+    from updraft.cli.champions import history as show_history
+
+    show_history(name, at, console)
+
+
+@app.command()
+def rollback(
+    name: UseCaseName,
+    reason: Annotated[str, typer.Option(help="Why; it stands in the ledger.")],
+    to: Annotated[int | None, typer.Option(min=0, help="A former champion; 0: none. Default: the one before.")] = None,
+) -> None:
+    """Make a former champion champion again, if it still scores. The ledger keeps it, with who has asked for it and why."""
+    from updraft.cli.champions import rollback as roll_back
+
+    done = roll_back(name, to, reason, console)
+    if done.previous == done.champion:
+        console.print(f"{name}: version {done.champion} is champion already.", highlight=False)
+        return
+    if done.champion is None:
+        console.print(
+            f"{name}: nobody is champion, after version {done.previous}. The next model begins anew.", highlight=False
+        )
+        return
+    console.print(f"{name}: version {done.champion} is champion again, in place of {done.previous}.", highlight=False)
+    console.print(f"To score a period again, trigger the DAG {name}_rollback with its days.", highlight=False)
+
+
+@app.command()
 def schema(as_json: Annotated[bool, typer.Option("--json", help="As JSON schema, for editors.")] = False) -> None:
     """Say what a use_case.yaml may hold: every key with its type, default, allowed values and meaning."""
     from updraft.cli.schema import json_schema, text

@@ -70,6 +70,7 @@ class WholeRun(Loop):
             found["Data Docs"] = str(docs)
         if self.servers:
             found["versions and verdicts"] = f"{self.servers.mlflow}/#/models/{self.use_case.name}"
+            found["the ledger"] = f".venv/bin/updraft history {self.use_case.name}"
             found["passwords of user admin"] = str(servers.home() / "secrets.json")
         return found
 

@@ -9,21 +9,29 @@ from dataclasses import dataclass
 
 from updraft.core.errors import UpdraftError
 from updraft.core.interval import SNAPSHOT, Interval, given, parse_day, parse_interval
+from updraft.core.ledger import NOBODY
 from updraft.core.reports import Report, write_error
 from updraft.core.this_run import with_search, with_window
 from updraft.core.use_case import UseCase, load_use_case
 
 PR_SET_PDEATHSIG = 1
+NEWEST = "newest"
 
 
 @dataclass(frozen=True)
 class Arguments:
-    """A job's arguments, the only thing besides reports that it shares with its DAG."""
+    """A job's arguments, the only thing besides reports that it shares with its DAG.
+
+    Of a rollback: ``to`` which version, for which ``reason``, and ``by`` whom.
+    """
 
     use_case: UseCase
     start: str | None
     end: str | None
     report: str
+    to: int | None = None
+    reason: str | None = None
+    by: str | None = None
 
     @property
     def interval(self) -> Interval:
@@ -31,6 +39,11 @@ class Arguments:
         if self.use_case.unit is None:
             return Interval(SNAPSHOT, SNAPSHOT)
         return parse_interval(self.start, self.end, self.use_case.unit)
+
+    @property
+    def newest(self) -> bool:
+        """Whether the newest partitions are meant, for the jobs that can find them."""
+        return self.start in (None, NEWEST)
 
     @property
     def until(self) -> str | None:
@@ -48,12 +61,15 @@ def parse_arguments(words: Sequence[str] | None = None, description: str | None 
     """The arguments as they were given, by default to this process."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--use-case", required=True, help="name of a folder in use_cases/")
-    parser.add_argument("--start", help="first day, e.g. 2013-01-01")
+    parser.add_argument("--start", help=f"first day, e.g. 2013-01-01; {NEWEST}: the newest partitions")
     parser.add_argument("--end", help="last day, included; without it, the start alone")
     parser.add_argument(
         "--search", help='another search for this run, e.g. {"trials": 8}: keys of model.search, and algorithms'
     )
     parser.add_argument("--window", help="another drift.window, in partitions")
+    parser.add_argument("--to", help=f"the version to go back to, {NOBODY}: to no champion; by default the champion before")
+    parser.add_argument("--reason", help="why, for the ledger")
+    parser.add_argument("--by", help="who asks for it, for the ledger")
     parser.add_argument("--report", required=True, help="where the report goes, relative to UPDRAFT_ROOT")
     return parser.parse_args(words)
 
@@ -69,8 +85,13 @@ def check_arguments(given_arguments: argparse.Namespace) -> Arguments:
         use_case = with_search(use_case, given_arguments.search)
     if given_arguments.window is not None:
         use_case = with_window(use_case, given_arguments.window)
-    arguments = Arguments(use_case, given_arguments.start, given_arguments.end, given_arguments.report)
-    _ = arguments.until if given_arguments.start is None else arguments.interval
+    to = given_arguments.to if given(given_arguments.to) else None
+    if to is not None and not to.isdecimal():
+        raise UpdraftError(f"to: found {to!r}, expected the number of a version, such as 3, or {NOBODY} for no champion")
+    start, end, said = given_arguments.start, given_arguments.end, [given_arguments.reason, given_arguments.by]
+    reason, by = (one if given(one) else None for one in said)
+    arguments = Arguments(use_case, start, end, given_arguments.report, None if to is None else int(to), reason, by)
+    _ = arguments.until if arguments.newest else arguments.interval
     return arguments
 
 

@@ -7,6 +7,7 @@ Kind = Literal["binary", "multiclass", "regression", "clustering", "recommendati
 
 CLASSIFIERS = ("logistic_regression", "random_forest", "gradient_boosted_trees", "naive_bayes", "lightgbm")
 LESS_IS_BETTER = {"log_loss", "calibration_error", "rmse", "mae"}
+RANKED = {"precision_at_10", "ndcg_at_10", "coverage"}  # Figures of users, not of rows.
 
 
 @dataclass(frozen=True)

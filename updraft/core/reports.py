@@ -147,12 +147,13 @@ class EvaluateReport(Report):
 
 
 class GateReport(Report):
-    """The verdict on version ``challenger``, compared with version ``champion``, and its reasons."""
+    """The verdict on version ``challenger``, compared with version ``champion``, its reasons, and the evidence's hash."""
 
     promote: bool
     challenger: int
     champion: int | None
     reasons: list[str]
+    evidence: str | None = None
 
 
 class PromoteReport(Report):
@@ -162,10 +163,18 @@ class PromoteReport(Report):
     previous: int | None
 
 
+class RollbackReport(Report):
+    """The version that now is champion, and the one that was."""
+
+    champion: int | None
+    previous: int | None
+
+
 class ScoreReport(Report):
-    """Which days were scored, by which version."""
+    """Which days were scored, by which version, which has become champion by the ledger's ``entry``."""
 
     champion: int | None = None
+    entry: str | None = None
     first: date | None = None
     last: date | None = None
     rows: int = 0

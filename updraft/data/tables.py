@@ -16,6 +16,10 @@ from updraft.core.settings import settings
 from updraft.core.use_case import UseCase
 
 LOCK_SECONDS = 1200
+# How long a version of a table can be read again. The gate counts in them what a champion has learnt from; Delta's 30 days
+# would be over before many a champion is.
+RETENTION = {"delta.logRetentionDuration": "interval 400 days", "delta.deletedFileRetentionDuration": "interval 400 days"}
+KEPT_LONG = "features"
 NOT_IN_PARQUET = set(" ,;{}()\n\t=")  # In names; Delta then needs names of its own for the files.
 
 
@@ -94,8 +98,11 @@ def write(frame: DataFrame, use_case: UseCase, table: str, where: str) -> None:
     writer = rows.write.format("delta").mode("overwrite").partitionBy("event_date")
     if exists(use_case.name, table):
         _check_columns(read(frame.sparkSession, use_case.name, table), rows, path)
-    elif any(set(name) & NOT_IN_PARQUET for name in frame.columns):
-        writer = writer.option("delta.columnMapping.mode", "name")
+    else:
+        if table == KEPT_LONG:
+            writer = writer.options(**RETENTION)
+        if any(set(name) & NOT_IN_PARQUET for name in frame.columns):
+            writer = writer.option("delta.columnMapping.mode", "name")
     writer.option("replaceWhere", where).save(path)
 
 

@@ -4,38 +4,34 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from updraft.core.registry import VERDICT_HEADING
 from updraft.core.reports import GateReport
 from updraft.core.use_case import UseCase
 from updraft.decisions.evidence import Evidence
 
 LIMIT = 5000  # Characters that MLflow's registry keeps of a description.
-VERDICT = "\n\n## Verdict: "
-
-
-def verdict_word(verdict: GateReport) -> str:
-    """What the gate has said, in one word."""
-    return "promoted" if verdict.promote else "refused"
 
 
 def version_card(description: str, verdict: GateReport, document: dict[str, Any]) -> str:
     """A version's description: what training has written, then verdict, reasons and figures. Applied again, the same."""
-    trained = description.partition(VERDICT)[0].rstrip()
-    return f"{trained}{VERDICT}{verdict_word(verdict)}\n\n{_reasons(verdict)}{_figures(document)}"[:LIMIT]
+    trained = description.partition(VERDICT_HEADING)[0].rstrip()
+    word = "approved" if verdict.promote else "refused"
+    return f"{trained}{VERDICT_HEADING}{word}\n\n{_listed(verdict.reasons)}{_figures(document)}"[:LIMIT]
 
 
-def champion_card(use_case: UseCase, verdict: GateReport, description: str) -> str:
+def champion_card(use_case: UseCase, version: int, before: int | None, reasons: list[str], description: str) -> str:
     """The registered model's description: the use case, who is champion, and why. ``description``: that of the version."""
-    version = f"[version {verdict.challenger}](#/models/{use_case.name}/versions/{verdict.challenger})"
-    before = f" in place of version {verdict.champion}" if verdict.champion else ""
+    link = f"[version {version}](#/models/{use_case.name}/versions/{version})"
+    place = f" in place of version {before}" if before else ""
     summary = description.partition("\n\n")[0]
     return (
         f"{use_case.title}. {use_case.description.strip()} Owner: {use_case.owner}.\n\n"
-        f"## Champion: {version}{before}\n\n{_reasons(verdict)}\n\n{summary}"
+        f"## Champion: {link}{place}\n\n{_listed(reasons)}\n\n{summary}"
     )[:LIMIT]
 
 
-def _reasons(verdict: GateReport) -> str:
-    return "\n".join(f"- {reason}" for reason in verdict.reasons)
+def _listed(reasons: list[str]) -> str:
+    return "\n".join(f"- {reason}" for reason in reasons)
 
 
 def _figures(document: dict[str, Any]) -> str:
@@ -51,6 +47,11 @@ def _figures(document: dict[str, Any]) -> str:
     lines = [["metric", *head], ["---"] * (1 + len(models)), ["algorithm", *(model.algorithm for model in models)]]
     for name in evidence.challenger.metrics:
         lines.append([name, *(f"{model.metrics[name]:.4f}" if name in model.metrics else "" for model in models)])
+    for name, values in [
+        ("latency, ms", [model.latency_ms for model in models]),
+        ("size, MB", [model.size_mb for model in models]),
+    ]:
+        lines.append([name, *(f"{value:.3g}" for value in values)])
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     where = f"split {holdout.split}" if holdout.split else f"{holdout.first}..{holdout.last}"
     rows = f"`{holdout.table}` v{holdout.version}, {where}: {holdout.rows:,} rows"

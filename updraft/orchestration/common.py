@@ -14,7 +14,7 @@ RUN_TIMEOUT = timedelta(hours=12)
 
 
 def dag_arguments(use_case: UseCase, part: str, doc: str | None) -> dict[str, Any]:
-    """The arguments that every DAG has. ``part``: data, training or monitoring; ``doc``: its module's docstring."""
+    """The arguments that every DAG has. ``part``: data, training, monitoring or rollback; ``doc``: its module's docstring."""
     return {
         "dag_id": f"{use_case.name}_{part}",
         "dag_display_name": f"{use_case.title}: {part}",

@@ -42,7 +42,7 @@ class SparkJob(SparkSubmitOperator):
         self.operator_extra_links = links
         words = ["--use-case", use_case.name, "--report", self.report]
         for name, value in (arguments or {}).items():
-            words += [f"--{name}", value]
+            words.append(f"--{name}={value}")  # In one word, because a value may begin with a dash.
         super().__init__(
             task_id=job,
             conn_id=CONNECTION,

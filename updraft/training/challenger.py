@@ -201,7 +201,7 @@ def _description(use_case: UseCase, outcome: Outcome, cut: Cut, used: Used, orig
 - Trained on {used}
 - DAG run: {dag_run}
 - Code: commit `{origin[MLFLOW_GIT_COMMIT][:12]}`{changed}
-- In the training's run: pictures in `plots/`, `features.sql`, `drift_reference.json`, `evidence.json`, a child run a trial
+- In the training's run: pictures in `plots/`, `features.sql`, `drift_reference.json`, `evidence/`, a child run a trial
 """
 
 

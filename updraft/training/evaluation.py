@@ -7,6 +7,7 @@ import pandas as pd
 from mlflow.exceptions import MlflowException
 from pyspark.sql import DataFrame
 
+from updraft.core.errors import UpdraftError
 from updraft.core.schema import LABEL, feature_names
 from updraft.core.use_case import UseCase
 from updraft.training.clusters import space
@@ -42,7 +43,12 @@ def judge(use_case: UseCase, holdout: DataFrame, before: DataFrame, models: list
     task, columns = use_case.task, Columns.of(holdout, feature_names(holdout.columns))
     points, truth = None, None
     sliced = sliced_by(columns, _important(models[0]) if len(columns.all) > FEATURES else [])
-    wanted = columns.all if task.kind == "clustering" else sliced.all
+    declared = use_case.gate.slices.columns if use_case.gate.slices else []
+    if unknown := [name for name in declared if name not in columns.categories]:
+        raise UpdraftError(
+            f"gate.slices.columns: found {unknown}, expected text features of features.sql: {columns.categories}."
+        )
+    wanted = columns.all if task.kind == "clustering" else list(dict.fromkeys([*sliced.all, *declared]))
     rows = holdout_answers(holdout, [model_uri(use_case, model.version) for model in models], task, wanted)
     if task.kind == "clustering":
         points = space(rows, columns.numbers, columns.categories)

@@ -118,6 +118,14 @@ def code_tags() -> dict[str, str]:
     }
 
 
+def origin(report: str) -> tuple[str, str]:
+    """By which DAG run, and by which code, something is decided: its commit, or the sum of its files where there is no git."""
+    run, code = dag_run_tags(report), code_tags()
+    commit = code[MLFLOW_GIT_COMMIT]
+    version = commit + "+" * (code["updraft.dirty"] == "true") if commit != UNKNOWN else code["updraft.code_sha256"]
+    return f"{run['updraft.dag_id']} {run['updraft.dag_run_id']}" if run else report, version
+
+
 def dag_run_tags(report: str) -> dict[str, str]:
     """The DAG run to which a report belongs, and its page in Airflow's UI. Empty for a job that was run by hand."""
     found = DAG_RUN.fullmatch(report)

@@ -16,7 +16,6 @@ from updraft.training.families.als import ITEM, USER
 
 Floats = npt.NDArray[np.float64]
 Score = Callable[[pd.DataFrame], Floats]  # From rows of user and item to scores of shape (rows, 1).
-RANKED = ("precision_at_10", "ndcg_at_10", "coverage")
 TOP = 10
 USERS = 200  # Of the holdout, chosen by a hash, for whom everything is ranked.
 ITEMS = 10_000  # The most frequent ones, from which is recommended.

@@ -20,8 +20,8 @@ from updraft.training.scoring import model_uri
 COLUMNS = f"{USER} string, {ITEM} string, rank int, score double"
 
 
-def recommendations(known: DataFrame, use_case: UseCase, champion: Registered) -> DataFrame:
-    """Rows of user, item, rank (from 1), score, model_version and event_time, the newest of ``known``.
+def recommendations(known: DataFrame, use_case: UseCase, champion: Registered, entry: str) -> DataFrame:
+    """Rows of user, item, rank (from 1), score, by which version, ledger's ``entry`` and when, and the newest event_time.
 
     ``known``: rows of user and item. Chosen is from the most frequent items; what a user has had is left out.
     """
@@ -38,7 +38,9 @@ def recommendations(known: DataFrame, use_case: UseCase, champion: Registered) -
     newest = known.agg(F.max(EVENT_TIME)).collect()[0][0]
     return (
         users.mapInPandas(ranked, COLUMNS)
-        .withColumn("model_version", F.lit(champion.version))
+        .withColumns(
+            {"model_version": F.lit(champion.version), "ledger_entry": F.lit(entry), "scored_at": F.current_timestamp()}
+        )
         .withColumn(EVENT_TIME, F.lit(newest))
     )
 

@@ -15,12 +15,11 @@ from mlflow.tracking import MlflowClient
 
 from updraft.core.errors import UpdraftError
 from updraft.core.interval import Interval
-from updraft.core.registry import CHAMPION, LAST_CHAMPION
+from updraft.core.registry import CHAMPION, EVIDENCE, VERDICT_HEADING
 from updraft.core.settings import settings
 from updraft.core.use_case import UseCase
 
 IDENTITY, REPORT = "updraft.identity", "updraft.report"
-COMPARED = "updraft.compared_with"
 
 
 def connect(use_case: UseCase) -> MlflowClient:
@@ -44,7 +43,7 @@ def connect(use_case: UseCase) -> MlflowClient:
 
 @dataclass(frozen=True)
 class Registered:
-    """A registered version with what training has noted about it; ``description``: the first paragraph, which stays.
+    """A registered version with what training has noted about it; ``card``: its description without what the gate adds.
 
     ``threshold``: of binary models alone. ``relevance``: of recommenders, the label from which an item counts as relevant.
     """
@@ -57,7 +56,12 @@ class Registered:
     features_version: int
     trained_from: date
     trained_until: date
-    description: str
+    card: str
+
+    @property
+    def description(self) -> str:
+        """The card's first paragraph."""
+        return self.card.partition("\n\n")[0]
 
     @property
     def days(self) -> Interval:
@@ -77,7 +81,7 @@ class Registered:
                 int(tags["updraft.features_version"]),
                 date.fromisoformat(tags["updraft.trained_from"]),
                 date.fromisoformat(tags["updraft.trained_until"]),
-                (found.description or "").partition("\n\n")[0],
+                (found.description or "").partition(VERDICT_HEADING)[0].rstrip(),
             )
         except KeyError as missing:
             raise UpdraftError(
@@ -96,26 +100,21 @@ def champion(client: MlflowClient, use_case: UseCase) -> Registered | None:
         raise
 
 
-def compared_champion(client: MlflowClient, use_case: UseCase, run_id: str) -> Registered | None:
-    """The champion that this training's challenger is compared with: the one of the first evaluation, also when it is repeated.
+def evidence(client: MlflowClient, use_case: UseCase, version: int) -> dict[str, Any] | None:
+    """The evidence on a version, if it has been made. The tag is written last: with it, all else is there."""
+    digest = evidence_digest(client, use_case, version)
+    run_id = client.get_model_version(use_case.name, str(version)).run_id
+    return load_json(str(run_id), evidence_file(digest)) if digest else None
 
-    Without that, evaluating again after the promotion would compare the challenger with itself.
 
-    Raises:
-        UpdraftError: nobody is champion, but somebody was.
-    """
-    noted = client.get_run(run_id).data.tags.get(COMPARED)
-    if noted is None:
-        now = champion(client, use_case)
-        if now is None and (was := client.get_registered_model(use_case.name).tags.get(LAST_CHAMPION)):
-            raise UpdraftError(
-                f"model {use_case.name}: version {was} was champion, but the alias is gone. A challenger that is compared with "
-                f"nobody would pass as the first one. Give a version the alias {CHAMPION} again; or, to begin anew, delete the "
-                f"tag {LAST_CHAMPION} of the registered model. Then clear this task."
-            )
-        client.set_tag(run_id, COMPARED, str(now.version) if now else "none")
-        return now
-    return None if noted == "none" else registered(client, use_case, int(noted))
+def evidence_digest(client: MlflowClient, use_case: UseCase, version: int) -> str | None:
+    """The hash under which the evidence on a version is kept, if it has been made."""
+    return client.get_model_version(use_case.name, str(version)).tags.get(EVIDENCE)
+
+
+def evidence_file(digest: str) -> str:
+    """Where the evidence of this hash lies among a run's artifacts."""
+    return f"evidence/{digest}.json"
 
 
 def registered(client: MlflowClient, use_case: UseCase, version: int) -> Registered:

@@ -4,6 +4,8 @@ import re
 
 import mlflow
 import pandas as pd
+from mlflow.exceptions import MlflowException
+from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -12,6 +14,8 @@ from updraft.core.kinds import Task
 from updraft.core.schema import IDENTITY, LABEL, ROW_ID, quote
 from updraft.core.use_case import UseCase
 from updraft.training.records import Registered
+
+CHECKED_ROWS = 100
 
 
 def model_uri(use_case: UseCase, version: int) -> str:
@@ -28,7 +32,10 @@ def answers(frame: DataFrame, uri: str, task: Task) -> Column:
     signature = mlflow.models.get_model_info(uri).signature
     wanted, given = (one.input_names() if one else [] for one in ((signature.inputs, signature.outputs) if signature else ()))
     if missing := [name for name in wanted if name not in frame.columns]:
-        raise UpdraftError(f"{uri}: expected the features {missing}, not found in the table. Has features.sql changed?")
+        raise UpdraftError(
+            f"{uri}: expected the features {missing}, not found in the table. Has features.sql changed? A champion that "
+            f"cannot be asked any more is retired by `updraft rollback {uri.split('/')[1]} --to 0`."
+        )
     if given != task.outputs:
         raise UpdraftError(f"{uri}: it answers {given}, expected {task.outputs}. Have kind or data.target.classes changed?")
     result_type = ", ".join(f"{name} double" for name in task.outputs)
@@ -45,8 +52,11 @@ def holdout_answers(holdout: DataFrame, uris: list[str], task: Task, columns: li
     return asked.select(*kept, *outputs).toPandas().sort_values(ROW_ID, ignore_index=True)
 
 
-def predictions(frame: DataFrame, use_case: UseCase, champion: Registered) -> DataFrame:
-    """The rows of the predictions table: the row's identity, what its kind answers, and by which version."""
+def predictions(frame: DataFrame, use_case: UseCase, champion: Registered, entry: str) -> DataFrame:
+    """The rows of the predictions table: the row's identity, what its kind answers, by which version and when.
+
+    ``entry``: the key of the ledger's entry by which the version is champion.
+    """
     task = use_case.task
     asked = frame.select(*IDENTITY, answers(frame, model_uri(use_case, champion.version), task).alias("answer"))
     answer = {name: F.col(f"answer.{name}") for name in task.outputs}
@@ -66,7 +76,29 @@ def predictions(frame: DataFrame, use_case: UseCase, champion: Registered) -> Da
             found = [answer["cluster"].cast("int").alias("cluster")]
         case _:
             found = [answer["prediction"].alias("prediction")]
-    return asked.select(*IDENTITY, *found, F.lit(champion.version).alias("model_version"))
+    by = [F.lit(champion.version).alias("model_version"), F.lit(entry).alias("ledger_entry")]
+    return asked.select(*IDENTITY, *found, *by, F.current_timestamp().alias("scored_at"))
+
+
+def check_scores(frame: DataFrame, use_case: UseCase, model: Registered) -> None:
+    """Let a version answer for some rows of today's features.
+
+    Raises:
+        UpdraftError: it cannot be loaded, wants other features, or gives answers that are missing or not finite.
+    """
+    uri = model_uri(use_case, model.version)
+    try:
+        asked = frame.orderBy(ROW_ID).limit(CHECKED_ROWS).select(answers(frame, uri, use_case.task).alias("answer")).cache()
+        bad = asked.where(
+            " OR ".join(
+                f"answer.{n} IS NULL OR isnan(answer.{n}) OR abs(answer.{n}) = double('inf')" for n in use_case.task.outputs
+            )
+        )
+        rows, wrong = asked.count(), bad.count()
+    except (MlflowException, PySparkException, OSError) as error:
+        raise UpdraftError(f"{uri}: it no longer scores: {str(error).splitlines()[0]}") from None
+    if wrong or not rows:
+        raise UpdraftError(f"{uri}: it no longer scores: {wrong} of {rows} answers are missing or not finite.")
 
 
 def class_columns(task: Task) -> list[str]:

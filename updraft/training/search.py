@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 from pyspark.util import inheritable_thread_target
 
 from updraft.core.errors import UpdraftError
-from updraft.core.kinds import Task, more_is_better
+from updraft.core.kinds import RANKED, Task, more_is_better
 from updraft.core.schema import LABEL, quote
 from updraft.core.sections import Algorithm, Bounds, Choices, Model, Search
 from updraft.training.clusters import space
@@ -23,7 +23,7 @@ from updraft.training.export import score_onnx, to_onnx
 from updraft.training.families import Columns, Fitted, Parameters, fit
 from updraft.training.families.als import ITEM, USER
 from updraft.training.metrics import Answers, Floats, best_threshold, metrics, statistics
-from updraft.training.ranking import RANKED, Truth, rank, relevance
+from updraft.training.ranking import Truth, rank, relevance
 from updraft.training.windows import Cut, Fold
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)

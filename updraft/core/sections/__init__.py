@@ -3,7 +3,19 @@
 from updraft.core.sections.base import Share, Strict, Whole
 from updraft.core.sections.data import SUFFIXES, Catalog, ColumnType, Data, Lookup, Target
 from updraft.core.sections.model import Algorithm, Bounds, Choices, Costs, Model, Search
-from updraft.core.sections.policy import MAX_WINDOW, Alerts, Days, Demo, Drift, Gate, Schedule, Serving, Spark
+from updraft.core.sections.policy import (
+    MAX_WINDOW,
+    Alerts,
+    Days,
+    Demo,
+    Drift,
+    Gate,
+    Required,
+    Schedule,
+    Serving,
+    Slices,
+    Spark,
+)
 
 __all__ = [
     "MAX_WINDOW",
@@ -22,10 +34,12 @@ __all__ = [
     "Gate",
     "Lookup",
     "Model",
+    "Required",
     "Schedule",
     "Search",
     "Serving",
     "Share",
+    "Slices",
     "Spark",
     "Strict",
     "Target",

@@ -1,12 +1,13 @@
 """The sections that say what happens when, and to whom: schedule, gate, drift, serving, alerts, and what the demo shows."""
 
 from datetime import UTC, date, datetime, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from croniter import croniter
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from updraft.core.interval import Unit
+from updraft.core.kinds import RANKED
 from updraft.core.sections.base import Metric, Strict, with_metric
 
 # How far apart two ticks of a schedule lie, by the partitions that they end.
@@ -22,12 +23,42 @@ class Spark(Strict):
     conf: dict[str, str] = Field({}, description="Spark's own settings, such as spark.driver.memory, over the shared ones.")
 
 
+class Slices(Strict):
+    """Groups of holdout rows, in none of which a challenger may lose more than is borne."""
+
+    columns: list[str] = Field(min_length=1, description="Text features, of which each value is a group.")
+    max_loss: float = Field(
+        ge=0, description="Largest loss in gate.metric that is borne in a group: its interval must end above."
+    )
+    min_rows: int = Field(
+        500, ge=30, description="Fewest rows of a group that is judged. Of each column one group must have them."
+    )
+
+
+class Required(Strict):
+    """Limits of what serving costs. Description, owner, card and a passed audit are required without being named."""
+
+    latency_ms: float | None = Field(None, gt=0, description="Longest time for one row that is borne, in 19 of 20 calls.")
+    size_mb: float | None = Field(None, gt=0, description="Largest model file that is borne, in millions of bytes.")
+
+
 class Gate(Strict):
     """What a challenger must show on the holdout before it becomes champion."""
 
     metric: Metric = Field("auc", description="What is compared; by default the first metric of the kind.")
     rule: Literal["better", "not_worse"] = Field("better", description="What the challenger must be, against the champion.")
-    margin: float = Field(0.0, ge=0, description="better: the least gain. not_worse: the largest loss that is borne.")
+    min_gain: float = Field(
+        0.0,
+        ge=0,
+        description="Of rule better: what the lower end of the gain's interval must exceed. By default a third of design_gain: "
+        "a model that is only trained again gains a little by luck, too.",
+    )
+    margin: float = Field(0.0, ge=0, description="Of rule not_worse: the largest loss that is borne.")
+    design_gain: float | None = Field(
+        None,
+        gt=0,
+        description="Of rule better: a true gain that is to be seen in 9 of 10 cases. A refusal says how many rows it needs.",
+    )
     confidence: float = Field(0.95, gt=0.5, lt=1, description="Of the interval of the difference in the metric.")
     floors: dict[Metric, float] = Field(
         min_length=1,
@@ -35,8 +66,33 @@ class Gate(Strict):
         "allowed.",
     )
     min_rows: int = Field(500, ge=1, description="Fewest labelled holdout rows on which a decision may rest.")
+    slices: Slices | None = Field(None, description="Groups in which a challenger must not lose.")
+    required: Required = Required()
 
     _default_metric = model_validator(mode="before")(with_metric)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_min_gain(cls, content: Any) -> Any:
+        if isinstance(content, dict) and isinstance(design := content.get("design_gain"), int | float):
+            return {"min_gain": design / 3, **content} if content.get("rule", "better") == "better" else content
+        return content
+
+    @model_validator(mode="after")
+    def _keys_of_the_rule(self, info: ValidationInfo) -> "Gate":
+        others = {"better": {"margin"}, "not_worse": {"min_gain", "design_gain"}}[self.rule]
+        if idle := sorted(others & self.model_fields_set):
+            raise ValueError(f"{', '.join(idle)}: does nothing under rule {self.rule}; leave it out, or change the rule")
+        if info.context and self.rule == "better" and not {"min_gain", "design_gain"} & self.model_fields_set:
+            raise ValueError(
+                "design_gain: missing. Say which gain is worth a new model: without one, a model that is only trained again "
+                "may get in by luck. Or take min_gain: 0, or rule: not_worse"
+            )
+        if self.design_gain is not None and self.design_gain <= self.min_gain:
+            raise ValueError(f"design_gain: found {self.design_gain:g}, expected more than min_gain, {self.min_gain:g}")
+        if self.slices and self.metric in RANKED:
+            raise ValueError(f"slices: found for {self.metric}, which is a figure of users, not of rows; leave them out")
+        return self
 
 
 class Drift(Strict):
