@@ -16,7 +16,7 @@ from updraft.cli.servers import log_file
 from updraft.core.reports import DriftReport
 from updraft.core.use_case import UseCase
 
-WIDE = 110  # Characters in a line, from which four metrics leave room for the reasons beside them.
+MOST = 4  # Metrics of a model that a terminal has room for.
 
 
 if TYPE_CHECKING:
@@ -134,8 +134,8 @@ def show(closing: Closing, console: Console, places: dict[str, str], metric: str
         console.print(rows)
     if closing.models:
         metrics = list(dict.fromkeys([metric, *(name for one in closing.models for name in one["metrics"])]))
-        metrics = metrics[: 4 if console.width >= WIDE else 2]
-        found = Table("version", "algorithm", *metrics, "verdict", "why", title="Models", title_justify="left")
+        metrics = metrics[:MOST]
+        found = Table("version", "algorithm", *metrics, "verdict", title="Models", title_justify="left")
         for one in closing.models:
             is_champion = bool(closing.champion and one["version"] == closing.champion["version"])
             found.add_row(
@@ -143,9 +143,11 @@ def show(closing: Closing, console: Console, places: dict[str, str], metric: str
                 one["algorithm"],
                 *(f"{one['metrics'][name]:.4f}" if name in one["metrics"] else "-" for name in metrics),
                 one["verdict"],
-                "; ".join(one["reasons"]),
             )
         console.print(found)
+        for one in closing.models:  # Beside the figures there is no room for sentences.
+            for reason in one["reasons"]:
+                console.print(f"version {one['version']} {one['verdict']}: {reason}", highlight=False, markup=False)
     for one in closing.drift:
         what = f"drifted: {', '.join(one['columns'])}" if one["columns"] else "no column has drifted"
         console.print(f"Drift in {one['window']}: {what}", soft_wrap=True)

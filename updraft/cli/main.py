@@ -25,7 +25,7 @@ UseCaseName = Annotated[str, typer.Argument(help="Name of a folder in use_cases/
 
 @app.command()
 def demo(name: UseCaseName, spark_ui: SparkUi = False) -> None:
-    """Run a use case through its whole loop on a real Airflow: data, champion, drift, retraining. About ten minutes."""
+    """Run a use case through its whole loop on a real Airflow: data, champion, drift, retraining: a quarter of an hour."""
     from updraft.cli.demo import demo as run_demo
 
     _serve_spark_ui(spark_ui)

@@ -267,12 +267,12 @@ def _gain(evidence: Evidence, policy: Gate) -> list[str]:
     least = policy.min_gain if policy.rule == "better" else -policy.margin
     if gain.lower > least or (policy.rule == "not_worse" and gain.lower >= least):
         return []
-    reason = f"the challenger's {_told(gain)} over version {champion.version} is not surely above {least:+g}"
+    reason = f"the challenger's {_told(gain)} over version {champion.version} is not surely above {least:+.3g}"
     units = evidence.holdout.units.get(gain.metric, 0)
     if needed := units_needed(gain, units, policy):
         what = "users" if gain.metric in RANKED else "rows"
         reason += (
-            f". To see a true gain of {policy.design_gain:g} in 9 of 10 cases takes {needed:,} {what}; there are {units:,}"
+            f". To see a true gain of {policy.design_gain:.3g} in 9 of 10 cases takes {needed:,} {what}; there are {units:,}"
         )
     return [reason]
 
@@ -316,7 +316,7 @@ def _slices(evidence: Evidence, policy: Gate) -> list[str]:
             elif one.gain.lower < -policy.slices.max_loss:
                 against.append(
                     f"where {column} is {one.value} ({one.rows:,} rows), the challenger's {_told(one.gain)} "
-                    f"is not surely above {-policy.slices.max_loss:+g}"
+                    f"is not surely above {-policy.slices.max_loss:+.3g}"
                 )
     return against
 
