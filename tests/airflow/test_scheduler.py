@@ -95,7 +95,7 @@ def test_b21_a_wrong_form_is_refused_before_anything_starts(
         ("flights_training", {"method": "guess"}),
         ("flights_training", {"algorithms": ["lightgmb"]}),
         ("flights_monitoring", {"window": 0}),
-        ("flights_rollback", {"to": 0, "reason": "a complaint"}),
+        ("flights_rollback", {"to": -1, "reason": "a complaint"}),
         ("flights_rollback", {"to": "the one before", "reason": "a complaint"}),
         ("flights_rollback", {"to": 1}),
         ("flights_rollback", {"to": 1, "reason": ""}),
