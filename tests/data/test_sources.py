@@ -42,7 +42,7 @@ BASE: dict[str, Any] = {
         "target": {"name": "amount", "sql": "`amount (EUR)`", "description": "the amount"},
     },
     "model": {"window": 3, "holdout": 1, "algorithms": {"linear_regression": {}}},
-    "gate": {"floors": {"rmse": 10}},
+    "gate": {"floors": {"rmse": 10}, "min_gain": 0},
 }
 HEADER = "when,who,amount (EUR),no. of items,größe\n"
 Make = Callable[..., UseCase]
@@ -292,7 +292,7 @@ def test_a_snapshot_keeps_its_split(spark: SparkSession, make: Make, root: Path)
     target = {"name": "big", "sql": "`amount (EUR)` > 1", "description": "big"}
     catalog = {"table": "big_sales", "properties": {"layer": "silver"}}
     data = {"event_time": None, "target": target, "catalog": catalog, "output": "exports/sales"}
-    use_case = make(data, kind="binary", schedule=None, model=model, gate={"floors": {"auc": 0.5}})
+    use_case = make(data, kind="binary", schedule=None, model=model, gate={"floors": {"auc": 0.5}, "min_gain": 0})
     file = root / "landing" / "sales" / "a.csv"
     file.write_text(HEADER + "".join(f"x,{n},{1 + n % 2},1,\n" for n in range(80)))
     everything = Interval(SNAPSHOT, SNAPSHOT)

@@ -243,7 +243,7 @@ def test_the_holdout_is_shown_to_be_apart(loop: Loop) -> None:
     assert all(model["learnt"] > A_DAY for model in models)
     assert models[0]["judged_on"] == models[1]["judged_on"] == holdout["sha256"]
     rows = DAYS * A_DAY
-    assert evidence["audit"] == {"bronze": rows, "clean": rows, "quarantined": 0, "unaudited": 0}
+    assert evidence["audit"] == {"bronze": rows, "clean": rows, "quarantined": 0, "unfinished": [], "unaudited": 0}
 
 
 def test_people_see_its_pictures(loop: Loop) -> None:

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from updraft.core.registry import VERDICT_HEADING
 from updraft.core.reports import GateReport
 from updraft.core.use_case import UseCase
-from updraft.decisions.evidence import Evidence
+from updraft.decisions.evidence import read
 
 LIMIT = 5000  # Characters that MLflow's registry keeps of a description.
 
@@ -37,7 +37,7 @@ def _listed(reasons: list[str]) -> str:
 def _figures(document: dict[str, Any]) -> str:
     """Both models on the holdout as a table; nothing, if the evidence is not whole."""
     try:
-        evidence = Evidence.model_validate(document)
+        evidence = read(document)
     except ValidationError:
         return ""
     holdout, gain = evidence.holdout, evidence.gain

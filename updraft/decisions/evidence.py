@@ -112,6 +112,15 @@ class Evidence(Strict):
     slices: list[Slice]
 
 
+def read(document: dict[str, Any]) -> Evidence:
+    """The evidence in a document, strictly: a text is no figure, nor is a yes.
+
+    Raises:
+        ValidationError: something is missing, unknown or of another type.
+    """
+    return Evidence.model_validate_json(json.dumps(document))
+
+
 def sha256(document: dict[str, Any]) -> str:
     """The hash of a document, whatever the order of its keys."""
     return hashlib.sha256(json.dumps(document, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

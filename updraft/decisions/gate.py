@@ -1,6 +1,5 @@
 """The gate: a pure function from evidence and policy to a verdict. It fails closed: whatever is not shown counts against."""
 
-import json
 import math
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -11,7 +10,7 @@ from pydantic import ValidationError
 
 from updraft.core.kinds import RANKED, TRAITS, Kind, more_is_better
 from updraft.core.sections import Gate
-from updraft.decisions.evidence import Candidate, Evidence, Gain, sha256
+from updraft.decisions.evidence import Candidate, Evidence, Gain, read, sha256
 
 FEWEST_UNITS = 30  # Below, an interval from resampling means nothing: of one user, it has no width.
 TOLERANCE = 1e-6  # Between a gain and the difference of the metrics that it is the gain of.
@@ -63,7 +62,7 @@ def decide(document: dict[str, Any] | None, policy: Gate, case: Case) -> Verdict
     if sha256(document) != case.evidence:
         return Verdict(False, ["the evidence is not the one that MLflow keeps: their hashes differ"])
     try:
-        evidence = Evidence.model_validate_json(json.dumps(document))  # Strictly: a text is no figure, nor is a yes.
+        evidence = read(document)
     except ValidationError as error:
         places = ", ".join(".".join(map(str, e["loc"])) for e in error.errors())
         return Verdict(False, [f"the evidence is not whole: {places}"])
