@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -323,11 +323,17 @@ def test_keys_that_a_model_has_learnt_from_are_no_holdout(spark: SparkSession, t
     tables.replace(rows, use_case, "features", "true")
     moved = rows.withColumn("split", F.when(F.col("row_id").isin("r1", "r2", "r3"), "holdout").otherwise(F.col("split")))
     tables.replace(moved, use_case, "features", "true")
-    overlap = load_job("evaluate").overlap
     holdout = moved.where("split = 'holdout'")
-    assert overlap(use_case, holdout, 0) == 3
-    assert overlap(use_case, holdout, 1) == 0
-    assert overlap(use_case, holdout, 99) is None, "a version that is not there shows nothing"
+
+    def overlap(version: int) -> int | None:
+        day = date(1970, 1, 1)
+        model = records.Registered(1, "run", "lightgbm", 0.5, None, version, day, day, "a card")
+        learnt = load_job("evaluate").learnt_rows(spark, use_case, model)
+        return None if learnt is None else holdout.join(learnt, "row_id", "left_semi").count()
+
+    assert overlap(0) == 3
+    assert overlap(1) == 0
+    assert overlap(99) is None, "a version that is not there shows nothing"
 
 
 @pytest.mark.parametrize(
