@@ -1,6 +1,9 @@
 """The texts of the registry: complete, the same when written again, and never too long for it."""
 
+from datetime import UTC, datetime
+
 from tests.decisions.test_gate import EVIDENCE
+from updraft.core.ledger import Entry
 from updraft.core.reports import GateReport
 from updraft.core.use_case import UseCase
 from updraft.decisions.card import LIMIT, champion_card, version_card
@@ -10,6 +13,11 @@ TRAINED = "Probability of rain. Trained on days.\n\n- DAG run: none"
 
 def verdict(promote: bool, *reasons: str, champion: int | None = None) -> GateReport:
     return GateReport(use_case="flights", promote=promote, challenger=2, champion=champion, reasons=list(reasons))
+
+
+def change(before: int | None, *reasons: str) -> Entry:
+    time = datetime(2013, 3, 8, tzinfo=UTC)
+    return Entry(1, "k", time, "promoted", 2, before, 2, "run", list(reasons), None, None, None, "code")
 
 
 def test_without_evidence_the_card_has_a_verdict_and_no_figures() -> None:
@@ -26,12 +34,18 @@ def test_a_second_verdict_takes_the_place_of_the_first() -> None:
 
 def test_a_card_never_exceeds_what_the_registry_keeps(flights: UseCase) -> None:
     long = verdict(True, *["reason " * 300] * 5)
-    assert len(version_card(TRAINED, long, {})) == len(champion_card(flights, 2, None, long.reasons, TRAINED)) == LIMIT
+    assert len(version_card(TRAINED, long, {})) == len(champion_card(flights, change(None, *long.reasons), TRAINED)) == LIMIT
 
 
-def test_the_champion_card_names_the_one_before(flights: UseCase) -> None:
-    assert "in place of version 1" in champion_card(flights, 2, 1, ["gain"], TRAINED)
-    assert "in place of" not in champion_card(flights, 2, None, ["gain"], TRAINED)
+def test_the_champion_card_names_the_one_before_and_why(flights: UseCase) -> None:
+    first, second = change(None, "floors"), change(1, "gain")
+    assert "in place of" not in champion_card(flights, first, TRAINED)
+    said = champion_card(flights, second, TRAINED)
+    assert (
+        "## Champion: [version 2](#/models/flights/versions/2) in place of version 1\n\n- gain\n\nProbability of rain." in said
+    )
+    back = second._replace(event="rolled back", version=1, from_version=2, to_version=None, reasons=["complaints"])
+    assert "## Champion: none in place of version 2\n\n- rolled back: complaints" in champion_card(flights, back, "")
 
 
 def test_the_card_shows_both_models_on_the_holdout() -> None:

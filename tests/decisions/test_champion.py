@@ -202,6 +202,24 @@ def test_a_champion_that_is_gone_for_ever_is_retired_and_the_next_model_begins_a
     assert [event for event, *_ in registry.events] == ["promoted", "rolled back", "promoted"]
 
 
+def test_the_models_page_says_who_is_champion_and_why(registry: Registry) -> None:
+    def page() -> str:
+        return str(registry.client.get_registered_model("flights").description)
+
+    registry.promoted()
+    assert "## Champion: [version 1](#/models/flights/versions/1)\n\n- approved\n\na model" in page()
+    registry.promoted()
+    assert "## Champion: [version 2](#/models/flights/versions/2) in place of version 1\n\n- approved" in page()
+    registry.rollback()
+    told = page()
+    assert "versions/1) in place of version 2\n\n- rolled back: complaints" in told
+    registry.client.update_registered_model("flights", "As if a task had died before it wrote this.")
+    settle(registry.client, registry.ledger, registry.use_case, BY)
+    assert page() == told
+    registry.rollback(to=NOBODY)
+    assert "## Champion: none in place of version 1\n\n- rolled back: complaints" in page()
+
+
 def test_a_version_that_was_never_champion_or_no_longer_scores_is_refused(registry: Registry) -> None:
     registry.promoted()
     registry.promoted()

@@ -15,11 +15,13 @@ from pyspark.sql import functions as F
 from tests.conftest import load_job, run
 from updraft.core.job import Arguments
 from updraft.core.kinds import Task
+from updraft.core.ledger import last_change
 from updraft.core.reports import EvaluateReport, GateReport, SearchAndFitReport
 from updraft.core.schema import LABEL, feature_names
 from updraft.core.settings import REPO, settings
 from updraft.core.use_case import UseCase
 from updraft.data import tables
+from updraft.data.ledger import Ledger
 from updraft.training import provenance, records
 from updraft.training.export import to_onnx
 from updraft.training.families import Columns, fit
@@ -235,14 +237,18 @@ def test_a_version_says_what_it_is_and_why_it_was_refused(judged: Judged) -> Non
     assert version.tags["updraft.dag_run_url"] == f"{AIRFLOW}/dags/flights_training/runs/{judged.run.name}"
 
 
-def test_the_registered_model_says_who_is_champion_and_why(judged: Judged, small: UseCase) -> None:
-    champion = records.champion(judged.client, small)
+def test_the_registered_model_says_who_is_champion_and_why(spark: SparkSession, judged: Judged, small: UseCase) -> None:
+    champion, change = records.champion(judged.client, small), last_change(Ledger(spark, small).entries())
     assert champion
+    assert change
     said = judged.client.get_registered_model("flights").description
     tags = judged.client.get_model_version("flights", str(champion.version)).tags
     assert f"## Champion: [version {champion.version}](#/models/flights/versions/{champion.version})" in said
     assert tags["updraft.verdict"] == "promoted"
-    assert f"- {tags['updraft.reasons']}" in said
+    assert change.to_version == champion.version
+    assert change.reasons
+    for reason in change.reasons:
+        assert reason in said
     assert champion.description in said
 
 

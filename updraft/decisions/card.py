@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from updraft.core.ledger import Entry
 from updraft.core.registry import VERDICT_HEADING
 from updraft.core.reports import GateReport
 from updraft.core.use_case import UseCase
@@ -19,14 +20,18 @@ def version_card(description: str, verdict: GateReport, document: dict[str, Any]
     return f"{trained}{VERDICT_HEADING}{word}\n\n{_listed(verdict.reasons)}{_figures(document)}"[:LIMIT]
 
 
-def champion_card(use_case: UseCase, version: int, before: int | None, reasons: list[str], description: str) -> str:
-    """The registered model's description: the use case, who is champion, and why. ``description``: that of the version."""
-    link = f"[version {version}](#/models/{use_case.name}/versions/{version})"
-    place = f" in place of version {before}" if before else ""
+def champion_card(use_case: UseCase, change: Entry, description: str) -> str:
+    """The registered model's description: the use case, who is champion, and why.
+
+    ``change``: the ledger's entry that has made it champion. ``description``: that of its version.
+    """
+    link = f"[version {change.to_version}](#/models/{use_case.name}/versions/{change.to_version})"
+    place = f" in place of version {change.from_version}" if change.from_version else ""
+    why = change.reasons if change.event == "promoted" else [f"{change.event}: {reason}" for reason in change.reasons]
     summary = description.partition("\n\n")[0]
     return (
         f"{use_case.title}. {use_case.description.strip()} Owner: {use_case.owner}.\n\n"
-        f"## Champion: {link}{place}\n\n{_listed(reasons)}\n\n{summary}"
+        f"## Champion: {link if change.to_version else 'none'}{place}\n\n{_listed(why)}\n\n{summary}"
     )[:LIMIT]
 
 

@@ -32,7 +32,7 @@ class Origin(NamedTuple):
 
 
 def settle(client: MlflowClient, ledger: Ledger, use_case: UseCase, origin: Origin) -> Entry | None:
-    """Bring the alias to where the ledger has the champion; return the entry that has made it, none before the first.
+    """Bring the alias, and the model's page, to where the ledger has the champion; return the entry that has made it.
 
     Promotion and rollback write their entry before the alias moves. So after a crash in between, the move is made up for here;
     an alias that was moved, given or deleted by hand is put back, and that becomes an entry, too. Where the ledger is empty
@@ -62,6 +62,8 @@ def settled(client: MlflowClient, ledger: Ledger, use_case: UseCase, origin: Ori
         move(client, use_case, now)
         reason = f"the alias was {found}: a task was killed, or it was moved by hand"
         ledger.add(new_entry(key, "restored", wanted or alias or 0, alias, wanted, origin, [reason]))
+    if now is not None and wanted is not None:
+        describe(client, use_case, now)
     return now
 
 
@@ -102,10 +104,13 @@ def alias_of(client: MlflowClient, use_case: UseCase) -> int | None:
     return int(aliases[CHAMPION]) if CHAMPION in aliases else None
 
 
-def describe(client: MlflowClient, use_case: UseCase, version: int, before: int | None, reasons: list[str]) -> None:
-    """Say on the registered model's page who is champion, and why."""
-    description = client.get_model_version(use_case.name, str(version)).description or ""
-    client.update_registered_model(use_case.name, champion_card(use_case, version, before, reasons, description))
+def describe(client: MlflowClient, use_case: UseCase, change: Entry) -> None:
+    """Say on the registered model's page who is champion since an entry, and why. Done again, nothing is written."""
+    name, version = use_case.name, change.to_version
+    summary = client.get_model_version(name, str(version)).description if version is not None else None
+    card = champion_card(use_case, change, summary or "")
+    if client.get_registered_model(name).description != card:
+        client.update_registered_model(name, card)
 
 
 def new_entry(

@@ -70,8 +70,8 @@ def promote(client: MlflowClient, ledger: Ledger, use_case: UseCase, verdict: Ga
             entry = approval._replace(key=key, time=now_utc(), event="promoted", to_version=challenger, by=origin.by)
             ledger.add(entry)
             move(client, use_case, entry)
+            describe(client, use_case, entry)
         client.set_model_version_tag(use_case.name, str(challenger), VERDICT, "promoted")
-        describe(client, use_case, challenger, verdict.champion, verdict.reasons)
     return PromoteReport(use_case=use_case.name, champion=challenger, previous=verdict.champion)
 
 

@@ -43,9 +43,8 @@ def roll_back(
             entry = made._replace(run_id=_run_id(entries, target))
             ledger.add(entry)
             move(client, use_case, entry)
+            describe(client, use_case, entry)
         now = settled(client, ledger, use_case, origin)
-        if now and now.key == entry.key and now.to_version is not None:
-            describe(client, use_case, now.to_version, entry.from_version, [f"rolled back: {reason}"])
     champion = now.to_version if now else None
     return RollbackReport(use_case=use_case.name, champion=champion, previous=entry.from_version)
 
