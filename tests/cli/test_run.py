@@ -47,6 +47,16 @@ def command(*words: str) -> list[str]:
     return [sys.executable, "-c", "from updraft.cli.main import main; main()", *words]
 
 
+def started(root: Path) -> "subprocess.Popen[bytes]":
+    """A run whose first task has ended."""
+    process = subprocess.Popen(command("run", "flights"), stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 300
+    while not list((root / "reports" / "flights_data").glob("*/ingest.json")):
+        assert process.poll() is None and time.monotonic() < deadline, "the run did not get to its second task"
+        time.sleep(0.2)
+    return process
+
+
 def processes(root: Path) -> list[psutil.Process]:
     """Those that work for a root, by their environment."""
     found = []
@@ -121,14 +131,18 @@ def test_days_without_rows_fail_in_one_sentence(small_root: Path) -> None:
 
 
 @pytest.mark.faults
+def test_a_run_that_is_ended_takes_its_servers_along(small_root: Path) -> None:
+    run = started(small_root)
+    run.terminate()
+    assert run.wait(60) == 128 + signal.SIGTERM
+    assert processes(small_root) == []
+    assert report(small_root)["error"] == "interrupted"
+
+
+@pytest.mark.faults
 @pytest.mark.timeout(1800)
 def test_a_run_that_was_killed_does_not_stop_the_next_one(small_root: Path) -> None:
-    first = subprocess.Popen(command("run", "flights"), stdout=subprocess.DEVNULL)
-    reports = small_root / "reports" / "flights_data"
-    deadline = time.monotonic() + 300
-    while not list(reports.glob("*/ingest.json")):
-        assert first.poll() is None and time.monotonic() < deadline, "the first run did not get to its second task"
-        time.sleep(0.2)
+    first = started(small_root)
     refused = updraft("run", "flights")
     assert (refused.returncode, "another `updraft run`" in refused.stdout) == (1, True)
     first.send_signal(signal.SIGKILL)

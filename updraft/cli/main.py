@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sys
 from datetime import date
 from pathlib import Path
@@ -149,6 +150,8 @@ def _serve_spark_ui(wanted: bool) -> None:
 
 def main() -> None:
     """The entry point: mistakes that a user can mend end in one sentence, not in a traceback."""
+    # Without this a SIGTERM would leave behind the servers that a command has started.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         app()
     except UpdraftError as error:
