@@ -22,8 +22,8 @@ up: setup ## Start Airflow and MLflow on this machine
 down: ## Stop what `make up` started
 	@$(bin)/updraft down
 
-test: lint ## Check the code, then run the tests
-	@$(bin)/pytest
+test: lint ## Check the code, then run the tests, in two processes
+	@$(bin)/pytest -n 2 --dist loadgroup
 
 faults: setup ## The long tests: kill real processes at bad moments, backfill ten days; about half an hour
 	@$(bin)/pytest -m faults

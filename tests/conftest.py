@@ -24,6 +24,15 @@ os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
 os.environ["PYSPARK_PYTHON"] = sys.executable
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """In several processes (`make test`), a folder's tests stay in one, and so do those that share the trained models."""
+    for item in items:
+        group = "trained" if "trained_root" in getattr(item, "fixturenames", ()) else item.path.parent.name
+        item.add_marker(pytest.mark.xdist_group(group))
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=lambda item: "trained_root" not in getattr(item, "fixturenames", ()))  # The longest group goes first.
+
+
 @pytest.fixture(scope="session")
 def flights() -> UseCase:
     return load_use_case("flights")
@@ -40,6 +49,14 @@ def spark(flights: UseCase, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     settings.cache_clear()
     yield found
     found.stop()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def uncached() -> Iterator[None]:
+    """What jobs have cached ends with their process; here it would fill the memory of all that come after."""
+    yield
+    if spark := SparkSession.getActiveSession():
+        spark.catalog.clearCache()
 
 
 @pytest.fixture

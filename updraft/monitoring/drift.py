@@ -8,7 +8,7 @@ change by nature, have two bins: known to the training rows, or new. (Siddiqi, C
 import math
 from typing import Any
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
@@ -27,16 +27,30 @@ Reference = dict[str, dict[str, Any]]
 def reference(frame: DataFrame, columns: list[str]) -> Reference:
     """What to keep of the training rows: each column's bins and the share of rows in each, as JSON."""
     numbers = [name for name in columns if not isinstance(frame.schema[name].dataType, T.StringType)]
-    finite = frame.select(*[_finite(name).alias(f"n{place}") for place, name in enumerate(numbers)])
+    finite = frame.selectExpr(
+        *[f"CASE WHEN {_is_finite(name)} THEN {quote(name)} END AS n{n}" for n, name in enumerate(numbers)]
+    )
     quantiles = finite.approxQuantile(finite.columns, DECILES, 0.001) if numbers else []
     bins: Reference = {name: {"edges": sorted(set(edges))} for name, edges in zip(numbers, quantiles, strict=True)}
-    for name in columns:
-        if name not in bins:
-            values = frame.select(F.col(quote(name)).alias("value")).dropna()
-            top = values.groupBy("value").count().orderBy(F.desc("count"), "value").limit(MAX_CATEGORIES).collect()
-            bins[name] = {"categories": [row["value"] for row in top]}
+    texts = [name for name in columns if name not in bins]
+    bins |= {name: {"categories": found} for name, found in zip(texts, _frequent(frame, texts), strict=True)}
     measured = shares(frame, bins)
     return {name: {**bins[name], "shares": measured[name]} for name in columns}
+
+
+def _frequent(frame: DataFrame, names: list[str]) -> list[list[str]]:
+    """Each column's ``MAX_CATEGORIES`` most frequent values, in one aggregation; equally frequent ones by the alphabet."""
+    if not names:
+        return []
+    values = F.array(
+        *[F.struct(F.lit(place).alias("column"), F.col(quote(name)).alias("value")) for place, name in enumerate(names)]
+    )
+    counted = frame.select(F.inline(values)).dropna().groupBy("column", "value").count()
+    rank = F.row_number().over(Window.partitionBy("column").orderBy(F.desc("count"), "value"))
+    found: list[list[str]] = [[] for _ in names]
+    for row in counted.withColumn("rank", rank).where(F.col("rank") <= MAX_CATEGORIES).orderBy("rank").collect():
+        found[row["column"]].append(row["value"])
+    return found
 
 
 def unseen(frame: DataFrame, learnt: DataFrame, names: list[str]) -> Reference:
@@ -85,18 +99,16 @@ def psi(then: dict[str, float], now: dict[str, float]) -> float:
 
 
 def _bin(name: str, how: dict[str, Any]) -> Column:
-    if "edges" in how:
-        column = _finite(name)
-        number: Column = F.lit(0)
-        for edge in how["edges"]:
-            # A value that is an edge has a bin of its own: a flag that is nearly always set has no other edge.
-            number = number + F.when(column > edge, 2).when(column == edge, 1).otherwise(0)
-        return F.when(column.isNull(), F.lit("absent")).otherwise(number.cast("string"))
-    column = F.col(quote(name))
-    return F.when(column.isNull(), F.lit("absent")).when(column.isin(how["categories"]), column).otherwise(OTHER)
+    if "edges" not in how:
+        column = F.col(quote(name))
+        return F.when(column.isNull(), F.lit("absent")).when(column.isin(how["categories"]), column).otherwise(OTHER)
+    number, edges = quote(name), how["edges"]
+    # A value that is an edge has a bin of its own: a flag that is nearly always set has no other edge.
+    bins = [(f"{number} {sign} {edge!r}D", 2 * n + at) for n, edge in enumerate(edges) for at, sign in enumerate("<=")]
+    cases = [f"WHEN {condition} THEN '{place}'" for condition, place in [*bins, ("true", 2 * len(edges))]]
+    return F.expr(f"CASE WHEN {_is_finite(name)} THEN CASE {' '.join(cases)} END ELSE 'absent' END")
 
 
-def _finite(name: str) -> Column:
-    """NaN and the infinite are absent, as models take them."""
-    column = F.col(quote(name))
-    return F.when(F.abs(column) < float("inf"), column)  # NaN is larger still, for Spark.
+def _is_finite(name: str) -> str:
+    """SQL that tells whether there is a number; NaN and the infinite are absent, as models take them."""
+    return f"abs({quote(name)}) < double('inf')"  # NaN is larger still, for Spark.
