@@ -23,7 +23,7 @@ down: ## Stop what `make up` started
 	@$(bin)/updraft down
 
 test: lint ## Check the code, then run the tests, in two processes
-	@$(bin)/pytest -n 2 --dist loadgroup
+	@$(bin)/pytest -n 2
 
 faults: setup ## The long tests: kill real processes at bad moments, backfill ten days; about half an hour
 	@$(bin)/pytest -m faults

@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 from pyspark.sql import SparkSession
+from xdist.scheduler import LoadScopeScheduling
 
 from updraft.core.interval import Interval
 from updraft.core.sections import Search
@@ -24,14 +25,21 @@ os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
 os.environ["PYSPARK_PYTHON"] = sys.executable
 
 
-@pytest.hookimpl(tryfirst=True)  # Before xdist reads the groups.
+class ByFolder(LoadScopeScheduling):  # type: ignore[misc]
+    """In several processes (`make test`), a folder's tests stay in one: they share what takes long to make."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return nodeid.partition("::")[0].rpartition("/")[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByFolder:
+    config.option.loadscopereorder = False  # It would begin with the folder of the most tests, which are the shortest.
+    return ByFolder(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """In several processes (`make test`), a folder's tests stay in one, and so do those that share the trained models."""
-    for item in items:
-        group = "trained" if "trained_root" in getattr(item, "fixturenames", ()) else item.path.parent.name
-        item.add_marker(pytest.mark.xdist_group(group))
     if "PYTEST_XDIST_WORKER" in os.environ:
-        items.sort(key=lambda item: "trained_root" not in getattr(item, "fixturenames", ()))  # The longest group goes first.
+        items.sort(key=lambda item: item.path.parent.name != "training")  # The folder that takes longest goes first.
 
 
 @pytest.fixture(scope="session")
