@@ -23,13 +23,16 @@ from updraft.core.use_case import UseCase, load_use_case
 os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
 os.environ["PYSPARK_PYTHON"] = sys.executable
+# The first two share ``trained_root``, where the jobs' tests are to find no champion.
+LONGEST = ("spark_jobs", "training", "airflow", "data")
 
 
 class ByFolder(LoadScopeScheduling):  # type: ignore[misc]
     """In several processes (`make test`), a folder's tests stay in one: they share what takes long to make."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return nodeid.partition("::")[0].rpartition("/")[0]
+        folder = nodeid.partition("::")[0].rpartition("/")[0]
+        return folder.replace("spark_jobs", "training")
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByFolder:
@@ -37,9 +40,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByFolder:
     return ByFolder(config, log)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        items.sort(key=lambda item: item.path.parent.name != "training")  # The folder that takes longest goes first.
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):  # It is one of several processes: those folders that take longest go first.
+        items.sort(key=lambda item: LONGEST.index(item.path.parent.name) if item.path.parent.name in LONGEST else len(LONGEST))
 
 
 @pytest.fixture(scope="session")
