@@ -109,10 +109,10 @@ def models(use_case: UseCase) -> tuple[list[dict[str, Any]], dict[str, Any] | No
     return listed, {key: now[key] for key in ("version", "algorithm", "metrics")} if now else None
 
 
-def drift_entry(report: DriftReport) -> dict[str, Any]:
+def drift_entry(report: DriftReport, use_case: UseCase) -> dict[str, Any]:
     """What a monitoring run has found, in the report's words."""
     return {
-        "window": f"{report.first}..{report.last}",
+        "window": f"{report.first}..{report.last}" if use_case.unit else "the snapshot",
         "detected": report.detected,
         "columns": [column.column for column in report.columns if column.drifted],
     }

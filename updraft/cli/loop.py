@@ -131,7 +131,7 @@ class Loop(ABC):
         """What a monitoring has found."""
         found = DriftReport.read(report_uri(self.dag("monitoring"), run_id, "drift"))
         if found.outcome == "done":
-            self.drift.append(drift_entry(found))
+            self.drift.append(drift_entry(found, self.use_case))
             self.page = found.page
             drifted = sum(column.drifted for column in found.columns)
             say(f"{drifted} of {len(found.columns)} columns have drifted")
