@@ -74,7 +74,7 @@ def test_f15_without_mlflow_a_promotion_changes_nothing_and_a_retry_completes_it
             process.kill()
         os.kill(driver.process.pid, signal.SIGCONT)
         assert driver.process.wait(SECONDS) == 1, driver.log.read_text()[-3000:]
-    assert "MLflow does not give it the alias" in error(training)
+    assert "but the alias cannot follow" in error(training)
     assert alias(flights) is None
     assert events(spark, flights) == [*before, ("promoted", version)]
 
