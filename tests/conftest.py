@@ -23,7 +23,7 @@ from updraft.core.use_case import UseCase, load_use_case
 os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
 os.environ["PYSPARK_PYTHON"] = sys.executable
-# The first two share ``trained_root``, where the jobs' tests are to find no champion.
+# Folders in the order of `make test`. The first two share ``trained_root``, where the jobs' tests are to find no champion.
 LONGEST = ("spark_jobs", "training", "airflow", "data")
 
 

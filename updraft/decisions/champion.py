@@ -32,7 +32,9 @@ class Origin(NamedTuple):
 
 
 def settle(client: MlflowClient, ledger: Ledger, use_case: UseCase, origin: Origin) -> Entry | None:
-    """Bring the alias, and the model's page, to where the ledger has the champion; return the entry that has made it.
+    """Bring the alias and the model's page to where the ledger has the champion.
+
+    Return the entry that has made it champion, none before the first.
 
     Promotion and rollback write their entry before the alias moves. So after a crash in between, the move is made up for here;
     an alias that was moved, given or deleted by hand is put back, and that becomes an entry, too. Where the ledger is empty
