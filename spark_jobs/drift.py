@@ -21,14 +21,14 @@ def job(arguments: Arguments) -> DriftReport:
     from updraft.training.provenance import origin
     from updraft.training.windows import TRAIN_SPLIT
 
-    client, spark = records.connect(use_case), session(use_case)
-    entry = settle(client, Ledger(spark, use_case), use_case, Origin(*origin(arguments.report)))
+    client = records.connect(use_case)
+    entry = settle(client, Ledger(use_case), use_case, Origin(*origin(arguments.report)))
     if entry is None or entry.to_version is None:
         return DriftReport(use_case=use_case.name, outcome="no champion")
-    champion = records.registered(client, use_case, entry.to_version)
+    champion, spark = records.registered(client, use_case, entry.to_version), session(use_case)
     then = records.load_json(champion.run_id, "drift_reference.json")
     features = tables.read(spark, use_case.name, "features")
-    newest = tables.partitions(features)[-use_case.drift.window :]
+    newest = tables.all_partitions(use_case.name, "features")[-use_case.drift.window :]
     if not newest:
         return DriftReport(use_case=use_case.name, outcome="no data", champion=champion.version)
     days = Interval(newest[0], newest[-1])

@@ -31,7 +31,7 @@ def job(arguments: Arguments) -> EvaluateReport:
     document = records.evidence(client, use_case, trained.version)
     if document is None:
         spark, by = session(use_case), Origin(*origin(arguments.report))
-        now = settle(client, Ledger(spark, use_case), use_case, by)
+        now = settle(client, Ledger(use_case), use_case, by)
         versions = [trained.version, *([now.to_version] if now and now.to_version else [])]
         models = [records.registered(client, use_case, version) for version in versions]
         document = evidence(client, spark, use_case, trained, models, by.code)

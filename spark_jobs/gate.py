@@ -16,7 +16,6 @@ def job(arguments: Arguments) -> GateReport:
     trained = SearchAndFitReport.read_sibling(arguments.report, "search_and_fit")
     from updraft.core.ledger import Entry, key_of
     from updraft.data.ledger import Ledger
-    from updraft.data.session import session
     from updraft.decisions.champion import Origin, settle
     from updraft.decisions.evidence import sha256
     from updraft.decisions.gate import decide
@@ -24,7 +23,7 @@ def job(arguments: Arguments) -> GateReport:
     from updraft.training import records
     from updraft.training.provenance import origin
 
-    client, ledger, by = records.connect(use_case), Ledger(session(use_case), use_case), Origin(*origin(arguments.report))
+    client, ledger, by = records.connect(use_case), Ledger(use_case), Origin(*origin(arguments.report))
     evidence = records.evidence(client, use_case, trained.version) or {}
     now = settle(client, ledger, use_case, by)
     carried_out = now is not None and (now.event, now.version) == ("promoted", trained.version)

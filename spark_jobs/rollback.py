@@ -23,7 +23,7 @@ def job(arguments: Arguments) -> RollbackReport:
 
     def check(version: int) -> None:
         features = tables.read(spark, use_case.name, "features")
-        newest = tables.partitions(features)[-1:]
+        newest = tables.all_partitions(use_case.name, "features")[-1:]
         try:
             model = records.registered(client, use_case, version)
         except MlflowException as error:
@@ -35,7 +35,7 @@ def job(arguments: Arguments) -> RollbackReport:
     by, code = origin(arguments.report)
     by = f"{arguments.by}, {by}" if arguments.by else by
     return roll_back(
-        client, Ledger(spark, use_case), use_case, arguments.to, arguments.reason or "no reason given", Origin(by, code), check
+        client, Ledger(use_case), use_case, arguments.to, arguments.reason or "no reason given", Origin(by, code), check
     )
 
 

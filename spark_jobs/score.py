@@ -9,8 +9,6 @@ from updraft.core.reports import ScoreReport
 if TYPE_CHECKING:
     from datetime import date
 
-    from pyspark.sql import DataFrame
-
 
 def job(arguments: Arguments) -> ScoreReport:
     use_case = arguments.use_case
@@ -24,13 +22,13 @@ def job(arguments: Arguments) -> ScoreReport:
     from updraft.training.recommendations import recommendations
     from updraft.training.scoring import predictions
 
-    client, spark = records.connect(use_case), session(use_case)
-    entry = settle(client, Ledger(spark, use_case), use_case, Origin(*origin(arguments.report)))
+    client = records.connect(use_case)
+    entry = settle(client, Ledger(use_case), use_case, Origin(*origin(arguments.report)))
     if entry is None or entry.to_version is None:
         return ScoreReport(use_case=use_case.name, outcome="no champion")
-    champion = records.registered(client, use_case, entry.to_version)
+    champion, spark = records.registered(client, use_case, entry.to_version), session(use_case)
     features = tables.read(spark, use_case.name, "features")
-    days = days_to_score(features, arguments)
+    days = days_to_score(arguments)
     if not days:
         return ScoreReport(use_case=use_case.name, outcome="no data", champion=champion.version)
     scored = predictions(features.where(on_days(days)), use_case, champion, entry.key)
@@ -44,18 +42,19 @@ def job(arguments: Arguments) -> ScoreReport:
     )
 
 
-def days_to_score(features: "DataFrame", arguments: Arguments) -> "list[date]":
+def days_to_score(arguments: Arguments) -> "list[date]":
     """The partitions that have rows, of those that are given, or of all the newest."""
     from updraft.data import tables
 
     use_case = arguments.use_case
+    days = tables.all_partitions(use_case.name, "features")
     if not arguments.newest:
-        return tables.partitions(features.where(arguments.interval.predicate()))
+        return [day for day in days if day in arguments.interval.days]
     if arguments.until:
-        features = features.where(features.event_date <= arguments.until)
+        days = [day for day in days if str(day) <= arguments.until]
     # A snapshot has a single partition, which is scored whole.
     number = use_case.serving.partitions or (int(use_case.model.holdout) if use_case.unit else 1)
-    return tables.partitions(features)[-number:]
+    return days[-number:]
 
 
 if __name__ == "__main__":

@@ -60,17 +60,34 @@ class Driver:
 
     def await_(self, moment: Callable[[], bool], *, every: float = 0.001) -> None:
         """Wait for a moment of a running driver, and stop it there: from then on nothing in it moves."""
+
+        def over() -> bool:
+            return self.process.poll() is not None
+
         try:
-            wait_for(moment, every=every, unless=lambda: self.process.poll() is not None, log=self.log)
+            wait_for(lambda: any("python" in one.name() for one in self._family()), every=0.01, unless=over, log=self.log)
+            family = self._family()  # To list it takes longer than some moments last.
+            wait_for(moment, every=every, unless=over, log=self.log)
         except BaseException:
             self.process.kill()
             raise
-        self.process.send_signal(signal.SIGSTOP)
+        for process in family:
+            os.kill(process.pid, signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Let move what was stopped."""
+        for process in self._family():
+            os.kill(process.pid, signal.SIGCONT)
+
+    def _family(self) -> list[psutil.Process]:
+        """The job's Python, if it is there yet, before the JVM that has started it."""
+        driver = psutil.Process(self.process.pid)
+        return [*driver.children(recursive=True), driver]
 
     def kill(self) -> None:
         """SIGKILL to the JVM; its Python ends with it."""
-        assert psutil.Process(self.process.pid).name() == "java"
-        family = psutil.Process(self.process.pid).children(recursive=True)
+        *family, driver = self._family()
+        assert driver.name() == "java"
         assert any("python" in child.name() for child in family)
         self.process.kill()
         self.process.wait(10)

@@ -1,7 +1,5 @@
 """F15, F16: promotions without MLflow, or killed between the ledger's entry and the alias, end well or change nothing."""
 
-import os
-import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -47,8 +45,8 @@ def alias(flights: UseCase) -> int | None:
     return found.version if found else None
 
 
-def events(spark: SparkSession, flights: UseCase) -> list[tuple[str, int]]:
-    return [(one.event, one.version) for one in Ledger(spark, flights).entries()]
+def events(flights: UseCase) -> list[tuple[str, int]]:
+    return [(one.event, one.version) for one in Ledger(flights).entries()]
 
 
 def error(root: Path) -> str:
@@ -56,14 +54,14 @@ def error(root: Path) -> str:
 
 
 def test_f15_without_mlflow_a_promotion_changes_nothing_and_a_retry_completes_it(
-    approved: Callable[[int], int], training: Path, trained_root: dict[str, str], spark: SparkSession, flights: UseCase
+    approved: Callable[[int], int], training: Path, trained_root: dict[str, str], flights: UseCase
 ) -> None:
     version = approved(11)
-    before = events(spark, flights)
+    before = events(flights)
     driver = Driver(training, "promote", **trained_root | QUICK | {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9"})
     assert driver.process.wait(SECONDS) == 1, driver.log.read_text()[-3000:]
     assert "MLflow at http://127.0.0.1:9: no answer" in error(training)
-    assert (alias(flights), events(spark, flights)) == (None, before)
+    assert (alias(flights), events(flights)) == (None, before)
 
     written = len(commits(training, "ledger"))
     with mlflow_server(training) as (address, server):
@@ -72,36 +70,36 @@ def test_f15_without_mlflow_a_promotion_changes_nothing_and_a_retry_completes_it
         family = [*psutil.Process(server.pid).children(recursive=True), psutil.Process(server.pid)]
         for process in family:
             process.kill()
-        os.kill(driver.process.pid, signal.SIGCONT)
+        driver.go_on()
         assert driver.process.wait(SECONDS) == 1, driver.log.read_text()[-3000:]
     assert "but the alias cannot follow" in error(training)
     assert alias(flights) is None
-    assert events(spark, flights) == [*before, ("promoted", version)]
+    assert events(flights) == [*before, ("promoted", version)]
 
     for _ in range(2):
         Driver(training, "promote", **trained_root).ended()
         assert alias(flights) == version
-    assert events(spark, flights) == [*before, ("promoted", version), ("restored", version)]
+    assert events(flights) == [*before, ("promoted", version), ("restored", version)]
 
 
 def test_f16_a_promotion_killed_between_entry_and_alias_is_made_up_for_at_the_next_start(
-    approved: Callable[[int], int], training: Path, trained_root: dict[str, str], spark: SparkSession, flights: UseCase
+    approved: Callable[[int], int], training: Path, trained_root: dict[str, str], flights: UseCase
 ) -> None:
     version, champion = approved(12), alias(flights)
     assert champion not in (None, version)
-    before, written = events(spark, flights), len(commits(training, "ledger"))
+    before, written = events(flights), len(commits(training, "ledger"))
     driver = Driver(training, "promote", **trained_root)
     driver.await_(lambda: len(commits(training, "ledger")) > written)
     driver.kill()
     assert alias(flights) == champion, "killed before the alias has moved"
-    assert events(spark, flights) == [*before, ("promoted", version)]
+    assert events(flights) == [*before, ("promoted", version)]
 
     scored = load_job("score").job(Arguments(flights, None, None, "reports/faults/score.json"))
     assert (scored.champion, alias(flights)) == (version, version)
-    entry = Ledger(spark, flights).entries()[-1]
+    entry = Ledger(flights).entries()[-1]
     assert (entry.event, entry.from_version, entry.to_version) == ("restored", champion, version)
     Driver(training, "promote", **trained_root).ended()
-    assert events(spark, flights) == [*before, ("promoted", version), ("restored", version)]
+    assert events(flights) == [*before, ("promoted", version), ("restored", version)]
     tags = records.connect(flights).get_model_version(flights.name, str(version)).tags
     assert tags["updraft.verdict"] == "promoted"
     assert records.connect(flights).get_registered_model(flights.name).aliases[CHAMPION] == str(version)

@@ -65,8 +65,8 @@ def champion(use_case: UseCase) -> int | None:
     return found.version if found else None
 
 
-def ledger(spark: SparkSession, use_case: UseCase) -> list[Entry]:
-    return Ledger(spark, use_case).entries()
+def ledger(use_case: UseCase) -> list[Entry]:
+    return Ledger(use_case).entries()
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,7 @@ def test_without_evidence_the_gate_says_no(spark: SparkSession, first: Run) -> N
     verdict = first("gate")
     assert isinstance(verdict, GateReport)
     assert (verdict.promote, verdict.reasons) == (False, ["there is no evidence"])
-    assert [(one.event, one.version, one.evidence) for one in ledger(spark, first.use_case)] == [("refused", 1, None)]
+    assert [(one.event, one.version, one.evidence) for one in ledger(first.use_case)] == [("refused", 1, None)]
     with pytest.raises(UpdraftError, match="the gate has refused it"):
         first("promote")
     assert champion(first.use_case) is None
@@ -102,7 +102,7 @@ def test_the_first_model_that_reaches_its_floors_becomes_champion(spark: SparkSe
         assert champion(first.use_case) == verdict.challenger
     assert first("evaluate").model_dump() == evaluated.model_dump(), "what has been shown stays, also after the promotion"
     assert first("gate").model_dump() == verdict.model_dump()
-    entries = ledger(spark, first.use_case)
+    entries = ledger(first.use_case)
     assert [one.event for one in entries] == ["refused", "approved", "promoted"], "each once, however often the jobs have run"
     promoted = entries[-1]
     assert (promoted.from_version, promoted.to_version, promoted.evidence) == (None, verdict.challenger, verdict.evidence)
@@ -125,7 +125,7 @@ def test_the_champion_scores_the_newest_partitions(spark: SparkSession, first: R
         assert report.rows == predictions.count() == predictions.select("row_id").distinct().count() > 5000
         assert predictions.where("probability NOT BETWEEN 0 AND 1 OR probability IS NULL").count() == 0
         ((version, entry),) = predictions.select("model_version", "ledger_entry").distinct().collect()
-        assert (version, entry) == (champion(first.use_case), ledger(spark, first.use_case)[-1].key)
+        assert (version, entry) == (champion(first.use_case), ledger(first.use_case)[-1].key)
         assert predictions.where("scored_at IS NULL OR scored_at > now()").count() == 0
 
 
@@ -162,7 +162,7 @@ def test_a_challenger_that_is_no_better_is_refused(spark: SparkSession, first: R
 def test_a_verdict_over_another_champion_promotes_nobody(spark: SparkSession, first: Run) -> None:
     before = champion(first.use_case)
     late = Run(first.use_case, "late")
-    approved = next(one for one in ledger(spark, first.use_case) if one.event == "approved")
+    approved = next(one for one in ledger(first.use_case) if one.event == "approved")
     verdict = GateReport(use_case="flights", promote=True, challenger=2, champion=None, reasons=[])
     for evidence in (None, approved.evidence, "0" * 64):
         verdict.model_copy(update={"evidence": evidence}).write(late.uri("gate"))
@@ -172,7 +172,7 @@ def test_a_verdict_over_another_champion_promotes_nobody(spark: SparkSession, fi
 
 
 def test_without_a_champion_before_there_is_nothing_to_go_back_to(spark: SparkSession, first: Run) -> None:
-    entries, nothing = ledger(spark, first.use_case), Run(first.use_case, "rollback_too_early")
+    entries, nothing = ledger(first.use_case), Run(first.use_case, "rollback_too_early")
     with pytest.raises(UpdraftError, match=r"version 1 is the first champion\. Nothing was changed"):
         nothing("rollback", reason="too early")
     with pytest.raises(UpdraftError, match=r"version 2 was never champion, expected one of \[1\]"):
@@ -180,7 +180,7 @@ def test_without_a_champion_before_there_is_nothing_to_go_back_to(spark: SparkSe
     again = nothing("rollback", to=1, reason="it is champion already")
     assert isinstance(again, RollbackReport)
     assert (again.champion, again.previous) == (1, 1)
-    assert ledger(spark, first.use_case) == entries
+    assert ledger(first.use_case) == entries
 
 
 @pytest.fixture(scope="module")
@@ -207,8 +207,8 @@ def test_a_rollback_makes_the_champion_before_champion_again(spark: SparkSession
         assert isinstance(report, RollbackReport)
         assert (report.champion, report.previous) == (1, second_champion)
         assert champion(first.use_case) == 1
-    entry = ledger(spark, first.use_case)[-1]
-    assert [one.event for one in ledger(spark, first.use_case)].count("rolled back") == 1
+    entry = ledger(first.use_case)[-1]
+    assert [one.event for one in ledger(first.use_case)].count("rolled back") == 1
     assert (entry.event, entry.version, entry.from_version, entry.to_version) == ("rolled back", 1, second_champion, 1)
     assert (entry.by, entry.reasons) == ("ada, flights_training back", ["complaints"])
     said = records.connect(first.use_case).get_registered_model("flights").description
@@ -223,7 +223,7 @@ def test_a_period_is_scored_again_by_whoever_is_champion_now(spark: SparkSession
     days = tables.partitions(tables.read(spark, "flights", "features"))
     report = first("score", start=str(days[0]), end=str(days[1]))
     assert isinstance(report, ScoreReport)
-    entry = ledger(spark, first.use_case)[-1].key
+    entry = ledger(first.use_case)[-1].key
     assert (report.champion, report.entry, report.first, report.last) == (1, entry, days[0], days[1])
     scored = tables.read(spark, "flights", "predictions")
     assert scored.where(scored.event_date.isin(days[:2])).select("model_version", "ledger_entry").distinct().collect() == [
@@ -241,7 +241,7 @@ def test_an_alias_that_was_moved_by_hand_is_put_back_and_told(spark: SparkSessio
     client.delete_registered_model_alias("flights", CHAMPION)
     first("score")
     assert champion(first.use_case) == 1
-    moved, deleted = ledger(spark, first.use_case)[-2:]
+    moved, deleted = ledger(first.use_case)[-2:]
     assert (moved.event, moved.from_version, moved.to_version) == ("restored", second_champion, 1)
     assert (deleted.event, deleted.from_version, deleted.to_version) == ("restored", None, 1)
     assert "moved by hand" in moved.reasons[0]
@@ -257,19 +257,19 @@ def test_a_rollback_to_a_version_that_no_longer_scores_is_refused(
         return read(*given, **named).drop("carrier")
 
     monkeypatch.setattr(tables, "read", without_carrier)
-    entries = ledger(spark, first.use_case)
+    entries = ledger(first.use_case)
     with pytest.raises(UpdraftError, match=r"expected the features \['carrier'\], not found in the table"):
         Run(first.use_case, "forth")("rollback", to=second_champion, reason="try again")
-    assert ledger(spark, first.use_case) == entries
+    assert ledger(first.use_case) == entries
     assert champion(first.use_case) == 1
 
 
 def test_the_ledger_only_grows(spark: SparkSession, first: Run, second_champion: int) -> None:
-    table, entries = DeltaTable.forPath(spark, tables.table_path("flights", "ledger")), ledger(spark, first.use_case)
+    table, entries = DeltaTable.forPath(spark, tables.table_path("flights", "ledger")), ledger(first.use_case)
     for change in (table.delete, partial(table.update, set={"by": F.lit("nobody")})):
         with pytest.raises(PySparkException, match="DELTA_CANNOT_MODIFY_APPEND_ONLY"):
             change()
-    assert ledger(spark, first.use_case) == entries
+    assert ledger(first.use_case) == entries
     assert [one.number for one in entries] == list(range(len(entries)))
 
 

@@ -238,7 +238,7 @@ def test_a_version_says_what_it_is_and_why_it_was_refused(judged: Judged) -> Non
 
 
 def test_the_registered_model_says_who_is_champion_and_why(spark: SparkSession, judged: Judged, small: UseCase) -> None:
-    champion, change = records.champion(judged.client, small), last_change(Ledger(spark, small).entries())
+    champion, change = records.champion(judged.client, small), last_change(Ledger(small).entries())
     assert champion
     assert change
     said = judged.client.get_registered_model("flights").description

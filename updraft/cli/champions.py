@@ -11,7 +11,6 @@ from rich.table import Table
 from rich.text import Text
 
 from updraft.cli import servers
-from updraft.cli.closing import quiet_session
 from updraft.core.errors import UpdraftError
 from updraft.core.ledger import Entry, last_change
 from updraft.core.reports import RollbackReport, error_path, report_uri
@@ -25,9 +24,8 @@ def history(name: str, at: str | None, console: Console) -> None:
     """Print the ledger of a use case or, with ``at``, who was champion then, and why."""
     from updraft.data.ledger import Ledger
 
-    use_case, moment = load_use_case(name), parse_moment(at) if at else None
-    with console.status("Reading the ledger"), quiet_session(use_case) as spark:
-        entries = Ledger(spark, use_case).entries()
+    moment = parse_moment(at) if at else None
+    entries = Ledger(load_use_case(name)).entries()
     if not entries:
         console.print(f"{name}: no decision yet. The first training makes one.")
         return

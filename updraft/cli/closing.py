@@ -2,25 +2,17 @@
 
 import json
 import logging
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 from rich.console import Console
 from rich.table import Table
 
-from updraft.cli.servers import log_file
 from updraft.core.reports import DriftReport
 from updraft.core.use_case import UseCase
 
 MOST = 4  # Metrics of a model that a terminal has room for.
-
-
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
 
 
 class Step(BaseModel):
@@ -54,35 +46,14 @@ class Closing(BaseModel):
 
 
 def table_rows(use_case: UseCase) -> dict[str, int]:
-    """The rows of every table of the use case, counted by Spark."""
+    """The rows of every table of the use case, by the log of each."""
+    from deltalake import DeltaTable
+
     from updraft.core.settings import settings
-    from updraft.data import tables
 
     folder = settings().path("tables", use_case.name)
-    names = sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.exists() else []
-    with quiet_session(use_case) as spark:
-        return {name: tables.read(spark, use_case.name, name).count() for name in names}
-
-
-@contextmanager
-def quiet_session(use_case: UseCase) -> "Iterator[SparkSession]":
-    """A Spark session in this process. What Java says goes to a log, and not between the lines for people."""
-    from updraft.data.session import session
-
-    log = log_file("spark")
-    log.parent.mkdir(parents=True, exist_ok=True)
-    before = os.dup(2)
-    with log.open("ab") as file:
-        os.dup2(file.fileno(), 2)
-        try:
-            spark = session(use_case)
-            try:
-                yield spark
-            finally:
-                spark.stop()
-        finally:
-            os.dup2(before, 2)
-            os.close(before)
+    found = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.exists() else []
+    return {path.name: DeltaTable(str(path)).count() for path in found if DeltaTable.is_deltatable(str(path))}
 
 
 def models(use_case: UseCase) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:

@@ -1,6 +1,5 @@
 """`updraft run`: a use case's DAGs to the end, one after the other, on MLflow's server and without a scheduler."""
 
-import fcntl
 import json
 import os
 import signal
@@ -11,18 +10,21 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from filelock import FileLock, Timeout
 from rich.console import Console
 
 from updraft.cli import servers
-from updraft.cli.closing import quiet_session
 from updraft.cli.loop import Loop, Say
 from updraft.core.errors import UpdraftError
 from updraft.core.interval import Interval
 from updraft.core.reports import IngestReport, error_path, page_path, report_uri
 from updraft.core.settings import REPO, settings
 from updraft.core.use_case import UseCase
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 STOP_SECONDS = 20
 
@@ -137,7 +139,7 @@ def source_days(use_case: UseCase) -> Interval:
         days = sorted(dated_files(use_case))
         found = Interval(days[0], days[-1], use_case.unit or "day") if days else None
     else:
-        with quiet_session(use_case) as spark:
+        with _quiet_session(use_case) as spark:
             found = days_of_rows(spark, use_case)
     if found is None:
         raise UpdraftError(f"{source(use_case)}: found no rows in {use_case.data.files}, expected some. Lay raw files there.")
@@ -161,14 +163,17 @@ def _log(dag_id: str, run_id: str) -> Path:
 def _alone() -> Iterator[None]:
     """One run at a time under a root: two would use one database of Airflow's, and end each other's MLflow."""
     servers.home().mkdir(parents=True, exist_ok=True)
-    with (servers.home() / "run.lock").open("w") as file:  # The system frees it, however this process ends.
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UpdraftError(
-                f"another `updraft run` is at work under {settings().path()}. Wait for it, or set another UPDRAFT_ROOT."
-            ) from None
+    lock = FileLock(servers.home() / "run.lock")  # The system frees it, however this process ends.
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise UpdraftError(
+            f"another `updraft run` is at work under {settings().path()}. Wait for it, or set another UPDRAFT_ROOT."
+        ) from None
+    try:
         yield
+    finally:
+        lock.release()
 
 
 @contextmanager
@@ -186,3 +191,24 @@ def _process(command: list[str], log: Any) -> Iterator["subprocess.Popen[str]"]:
                 process.wait(STOP_SECONDS)
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
+
+
+@contextmanager
+def _quiet_session(use_case: UseCase) -> "Iterator[SparkSession]":
+    """A Spark session in this process. What Java says goes to a log, and not between the lines for people."""
+    from updraft.data.session import session
+
+    log = servers.log_file("spark")
+    log.parent.mkdir(parents=True, exist_ok=True)
+    before = os.dup(2)
+    with log.open("ab") as file:
+        os.dup2(file.fileno(), 2)
+        try:
+            spark = session(use_case)
+            try:
+                yield spark
+            finally:
+                spark.stop()
+        finally:
+            os.dup2(before, 2)
+            os.close(before)

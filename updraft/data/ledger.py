@@ -1,54 +1,107 @@
-"""The ledger: a Delta table to which entries are added, and from which none is ever taken."""
+"""The ledger: a Delta table to which entries are added, and from which none is ever taken. It needs no Spark."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
-from pyspark.sql import SparkSession
-from pyspark.sql import functions as F
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake.exceptions import DeltaError
+from filelock import FileLock, Timeout
 
+from updraft.core.errors import UpdraftError
 from updraft.core.ledger import TABLE, Entry
 from updraft.core.use_case import UseCase
-from updraft.data import tables
+from updraft.data.tables import LOCK_SECONDS, table_path
 
-# Times go to and from Python as microseconds: as timestamps they would be local, by the zone of whoever reads.
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-SCHEMA = """
-    number INT, key STRING, time BIGINT, event STRING, version INT, from_version INT, to_version INT, by STRING,
-    reasons ARRAY<STRING>, evidence STRING, run_id STRING, features_version BIGINT, code STRING
-"""
+SCHEMA = pa.schema(
+    {
+        "number": pa.int32(),
+        "key": pa.string(),
+        "time": pa.timestamp("us", "UTC"),
+        "event": pa.string(),
+        "version": pa.int32(),
+        "from_version": pa.int32(),
+        "to_version": pa.int32(),
+        "by": pa.string(),
+        "reasons": pa.list_(pa.string()),
+        "evidence": pa.string(),
+        "run_id": pa.string(),
+        "features_version": pa.int64(),
+        "code": pa.string(),
+    }
+)
+APPEND_ONLY = {"delta.appendOnly": "true"}  # Delta itself refuses to change or delete rows of such a table.
 
 
 @dataclass(frozen=True)
 class Ledger:
     """The ledger of a use case. Who decides holds it from the reading to the writing."""
 
-    spark: SparkSession
     use_case: UseCase
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Keep others from deciding meanwhile."""
-        with tables.writer_lock(self.spark, self._path):
+        """Keep others from deciding meanwhile.
+
+        The lock lives as long as this process, which is the one that commits. At a URI nothing is locked.
+
+        Raises:
+            UpdraftError: another process has held it for too long.
+        """
+        if "://" in self._path:
             yield
+            return
+        Path(self._path).parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(f"{self._path}.lock")
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            print(f"waiting for another decision in {self._path}")
+            self._wait(lock)
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _wait(self, lock: FileLock) -> None:
+        try:
+            lock.acquire(timeout=LOCK_SECONDS)
+        except Timeout:
+            raise UpdraftError(
+                f"table {self._path}: another process has held {lock.lock_file} for {LOCK_SECONDS} s. "
+                "Expected it to decide. Find the process (fuser names it), let it end or end it, then clear this task."
+            ) from None
 
     def entries(self) -> list[Entry]:
         """All of them, in order."""
-        if not tables.exists(self.use_case.name, TABLE):
+        if not DeltaTable.is_deltatable(self._path):
             return []
-        rows = tables.read(self.spark, self.use_case.name, TABLE).withColumn("time", F.unix_micros("time"))
-        found = (row.asDict() for row in rows.orderBy("number").collect())
-        return [Entry(**{**row, "time": EPOCH + timedelta(microseconds=row["time"])}) for row in found]
+        return [Entry(**row) for row in DeltaTable(self._path).to_pyarrow_table().sort_by("number").to_pylist()]
 
     def add(self, entry: Entry) -> None:
-        """Write an entry behind all others. For who holds the ledger."""
-        micros = (entry.time - EPOCH) // timedelta(microseconds=1)
-        values = entry._replace(number=len(self.entries()), time=micros)  # type: ignore[arg-type]  # See SCHEMA.
-        frame = self.spark.createDataFrame([tuple(values)], SCHEMA).withColumn("time", F.timestamp_micros("time")).coalesce(1)
-        # Delta itself refuses to change or delete rows of such a table.
-        frame.write.format("delta").mode("append").option("delta.appendOnly", "true").save(self._path)
+        """Write an entry behind all others. For who holds the ledger.
+
+        Raises:
+            UpdraftError: another entry has come between, where no lock keeps it away. Nothing was written.
+        """
+        table = DeltaTable(self._path) if DeltaTable.is_deltatable(self._path) else None
+        number = table.to_pyarrow_table(columns=["number"]).num_rows if table else 0
+        rows = pa.Table.from_pylist([entry._replace(number=number)._asdict()], SCHEMA)
+        # A retry would add it behind an entry that nobody here has seen.
+        once = CommitProperties(max_commit_retries=0)
+        try:
+            if table:
+                write_deltalake(table, rows, mode="append", commit_properties=once)
+            else:
+                write_deltalake(self._path, rows, mode="error", configuration=APPEND_ONLY, commit_properties=once)
+        except DeltaError as error:
+            raise UpdraftError(
+                f"table {self._path}: the entry {entry.event!r} of version {entry.version} was not written: {error}. "
+                "If another entry has come between, clear this task: it decides anew."
+            ) from None
 
     @property
     def _path(self) -> str:
-        return tables.table_path(self.use_case.name, TABLE)
+        return table_path(self.use_case.name, TABLE)

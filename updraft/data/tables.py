@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import date
 from typing import Any
 
+from deltalake import DeltaTable
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -57,19 +58,34 @@ def read(
     Raises:
         UpdraftError: there is no such table yet.
     """
-    path = table_path(use_case, table)
-    if not exists(use_case, table):
-        raise UpdraftError(f"table {path}: not found. Run {use_case}_data first, for at least one partition with rows.")
+    _check_exists(use_case, table)
     reader = spark.read.format("delta")
     if version is not None:
         reader = reader.option("versionAsOf", version)
-    frame = reader.load(path)
+    frame = reader.load(table_path(use_case, table))
     return frame.where(interval.predicate()) if interval else frame
 
 
+def _check_exists(use_case: str, table: str) -> None:
+    if not exists(use_case, table):
+        path = table_path(use_case, table)
+        raise UpdraftError(f"table {path}: not found. Run {use_case}_data first, for at least one partition with rows.")
+
+
 def partitions(frame: DataFrame) -> list[date]:
-    """The days that have rows, in order."""
+    """The days of which a frame has rows, in order."""
     return [row["event_date"] for row in frame.select("event_date").distinct().orderBy("event_date").collect()]
+
+
+def all_partitions(use_case: str, table: str) -> list[date]:
+    """The days of which a table has rows, in order, as its log lists them: in milliseconds, where a query takes seconds.
+
+    Raises:
+        UpdraftError: there is no such table yet.
+    """
+    _check_exists(use_case, table)
+    listed = DeltaTable(table_path(use_case, table)).partitions()
+    return sorted(date.fromisoformat(one["event_date"]) for one in listed)
 
 
 def event_date(unit: Unit | None) -> Column:
