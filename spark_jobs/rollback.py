@@ -19,10 +19,10 @@ def job(arguments: Arguments) -> RollbackReport:
     from updraft.training.provenance import origin
     from updraft.training.scoring import check_scores
 
-    client, spark = records.connect(use_case), session(use_case)
+    client = records.connect(use_case)
 
     def check(version: int) -> None:
-        features = tables.read(spark, use_case.name, "features")
+        features = tables.read(session(use_case), use_case.name, "features")
         newest = tables.all_partitions(use_case.name, "features")[-1:]
         try:
             model = records.registered(client, use_case, version)

@@ -49,7 +49,7 @@ def days_to_score(arguments: Arguments) -> "list[date]":
     use_case = arguments.use_case
     days = tables.all_partitions(use_case.name, "features")
     if not arguments.newest:
-        return [day for day in days if day in arguments.interval.days]
+        return sorted({*arguments.interval.days} & {*days})
     if arguments.until:
         days = [day for day in days if str(day) <= arguments.until]
     # A snapshot has a single partition, which is scored whole.

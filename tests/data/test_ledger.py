@@ -12,7 +12,6 @@ from pyspark.sql import SparkSession
 
 from updraft.core.errors import UpdraftError
 from updraft.core.ledger import Entry
-from updraft.core.settings import settings
 from updraft.core.use_case import UseCase
 from updraft.data import ledger, tables
 from updraft.data.ledger import Ledger
@@ -29,7 +28,7 @@ MINUTES = """
     with ledger.held():
         print("held", flush=True)
         sys.stdin.readline()
-        ledger.add(Entry(0, "k", datetime.now(UTC), "refused", 1, None, None, "us", [], None, None, None, "c"))
+        ledger.add(Entry(0, "k", datetime.now(UTC), "refused", 1, None, None, "us", [], None, None, None, "c"), [])
 """
 
 
@@ -39,7 +38,7 @@ def test_entries_come_back_in_order_as_they_were_and_spark_reads_them(
     kept = Ledger(flights)
     assert kept.entries() == []
     for entry in (FIRST, ENTRY):
-        kept.add(entry)
+        kept.add(entry, kept.entries())
     assert kept.entries() == [FIRST, ENTRY._replace(number=1)]
     table = tables.read(spark, "flights", "ledger")
     assert [row.asDict()["reasons"] for row in table.orderBy("number").collect()] == [[], ["worse", "late"]]
@@ -47,14 +46,13 @@ def test_entries_come_back_in_order_as_they_were_and_spark_reads_them(
     assert [row["us"] for row in table.selectExpr("unix_micros(time) us").orderBy("us").collect()][1] % 10**6 == 1
 
 
-def test_entries_of_spark_and_of_before_are_read(spark: SparkSession, root: Path, flights: UseCase) -> None:
-    """Ledgers from before they were written without Spark."""
-    Ledger(flights).add(FIRST)
-    path = tables.table_path("flights", "ledger")
-    row = tables.read(spark, "flights", "ledger").selectExpr("* except (number)", "1 as number")
-    row.write.format("delta").mode("append").save(path)
-    Ledger(flights).add(ENTRY)
-    assert Ledger(flights).entries() == [FIRST, FIRST._replace(number=1), ENTRY._replace(number=2)]
+def test_a_ledger_that_spark_has_written_goes_on(spark: SparkSession, root: Path, flights: UseCase) -> None:
+    schema = """number INT, key STRING, time TIMESTAMP, event STRING, version INT, from_version INT, to_version INT, by STRING,
+        reasons ARRAY<STRING>, evidence STRING, run_id STRING, features_version BIGINT, code STRING"""
+    rows = spark.createDataFrame([tuple(FIRST)], schema)
+    rows.write.format("delta").option("delta.appendOnly", "true").save(tables.table_path("flights", "ledger"))
+    Ledger(flights).add(ENTRY, [FIRST])
+    assert Ledger(flights).entries() == [FIRST, ENTRY._replace(number=1)]
 
 
 def test_who_decides_is_alone_until_it_ends(root: Path, flights: UseCase, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,29 +86,30 @@ def test_the_lock_of_a_killed_process_is_free(root: Path, flights: UseCase, monk
         assert Ledger(flights).entries() == []
 
 
-@pytest.mark.parametrize("first", [True, False])
-def test_without_a_lock_an_entry_that_comes_between_refuses_the_other(
-    tmp_path: Path, flights: UseCase, monkeypatch: pytest.MonkeyPatch, first: bool
-) -> None:
-    monkeypatch.setenv("UPDRAFT_ROOT", tmp_path.as_uri())  # At a URI nothing is locked.
-    settings.cache_clear()
+def test_an_entry_that_comes_between_decision_and_writing_refuses_the_other(root: Path, flights: UseCase) -> None:
     kept = Ledger(flights)
-    if not first:
-        kept.add(FIRST)
+    for before in ([], [FIRST]):
+        kept.add(FIRST, before)
+        with pytest.raises(UpdraftError, match=rf"was not written: .*Expected the {len(before)} entries.* decides anew"):
+            kept.add(ENTRY, before)
+    assert [one.event for one in kept.entries()] == ["adopted", "adopted"]
 
-    def add(number: int) -> str:
+
+@pytest.mark.parametrize("before", [[], [FIRST]])
+def test_of_entries_that_are_written_at_once_one_stays(root: Path, flights: UseCase, before: list[Entry]) -> None:
+    kept = Ledger(flights)
+    for entry in before:
+        kept.add(entry, [])
+
+    def add(key: str) -> str:
         try:
-            with kept.held():
-                kept.add(ENTRY._replace(key=str(number)))
-            return ""
+            kept.add(ENTRY._replace(key=key), before)  # Without the lock.
+            return key
         except UpdraftError as error:
             return str(error)
 
     with ThreadPoolExecutor(8) as threads:
-        said = list(threads.map(add, range(8)))
-    entries = kept.entries()
-    assert [one.number for one in entries] == list(range(len(entries)))
-    written = {one.key for one in entries if one.event == "refused"}
-    assert written == {str(number) for number, words in enumerate(said) if not words} != set()
-    assert all("clear this task: it decides anew" in words for words in said if words)
-    settings.cache_clear()
+        said = list(threads.map(add, "abcdefgh"))
+    *_, last = kept.entries()
+    assert kept.entries() == [*before, ENTRY._replace(number=len(before), key=last.key)]
+    assert sorted(words == last.key for words in said) == [False] * 7 + [True]

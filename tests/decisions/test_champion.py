@@ -37,7 +37,8 @@ class Entries:
     def entries(self) -> list[Entry]:
         return list(self.kept)
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: Entry, after: list[Entry]) -> None:
+        assert after == self.kept
         self.kept.append(entry._replace(number=len(self.kept)))
 
 

@@ -13,7 +13,6 @@ from updraft.cli.airflow_api import ENDED, AirflowApi, Json
 from updraft.cli.closing import models
 from updraft.cli.loop import Loop, Say
 from updraft.core.errors import UpdraftError
-from updraft.core.interval import Interval
 from updraft.core.reports import GateReport, SearchAndFitReport, report_uri
 from updraft.core.settings import settings
 
@@ -94,15 +93,15 @@ class DemoRun(Loop):
 
     def _backfill(self, first: date, last: date, say: Say) -> None:
         start, end = (datetime.combine(day, datetime.min.time(), UTC) for day in (first, last))
-        backfill, days = self.api.backfill(self.dag("data"), start, end), len(Interval(first, last).days)
+        backfill = self.api.backfill(self.dag("data"), start, end)  # All its runs are there when Airflow answers.
         deadline = time.monotonic() + RUN_SECONDS
         query = {"run_type": "backfill", "logical_date_gte": start.isoformat(), "logical_date_lte": end.isoformat()}
         while time.monotonic() < deadline:
             # Airflow looks every 30 s only whether the backfill itself has ended.
             runs = self.api.runs(self.dag("data"), **query)
             ended = [run for run in runs if run["state"] in ENDED]
-            say(f"{len(ended)} of {days} runs have ended")
-            if len(ended) == len(runs) == days:
+            say(f"{len(ended)} of {len(runs)} runs have ended")
+            if runs and len(ended) == len(runs):
                 if failed := [run for run in runs if run["state"] == "failed"]:
                     self._explain(self.dag("data"), failed[0]["dag_run_id"])
                 return

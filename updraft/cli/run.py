@@ -163,7 +163,7 @@ def _log(dag_id: str, run_id: str) -> Path:
 def _alone() -> Iterator[None]:
     """One run at a time under a root: two would use one database of Airflow's, and end each other's MLflow."""
     servers.home().mkdir(parents=True, exist_ok=True)
-    lock = FileLock(servers.home() / "run.lock")  # The system frees it, however this process ends.
+    lock = FileLock(servers.home() / "run.lock", fallback_to_soft=False)  # The system frees it, however this process ends.
     try:
         lock.acquire(blocking=False)
     except Timeout:

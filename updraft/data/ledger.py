@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, write_deltalake
 from deltalake.exceptions import DeltaError
 from filelock import FileLock, Timeout
 
@@ -32,6 +33,8 @@ SCHEMA = pa.schema(
         "code": pa.string(),
     }
 )
+# Neither checkpoints, which could fail after the commit, nor an end to the history.
+NO_HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
 APPEND_ONLY = {"delta.appendOnly": "true"}  # Delta itself refuses to change or delete rows of such a table.
 
 
@@ -45,7 +48,8 @@ class Ledger:
     def held(self) -> Iterator[None]:
         """Keep others from deciding meanwhile.
 
-        The lock lives as long as this process, which is the one that commits. At a URI nothing is locked.
+        The lock lives as long as this process, which is the one that commits. At a URI nothing is locked: there ``add``
+        refuses to write behind an entry that has come between.
 
         Raises:
             UpdraftError: another process has held it for too long.
@@ -54,7 +58,7 @@ class Ledger:
             yield
             return
         Path(self._path).parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(f"{self._path}.lock")
+        lock = FileLock(f"{self._path}.lock", fallback_to_soft=False)
         try:
             lock.acquire(blocking=False)
         except Timeout:
@@ -80,27 +84,32 @@ class Ledger:
             return []
         return [Entry(**row) for row in DeltaTable(self._path).to_pyarrow_table().sort_by("number").to_pylist()]
 
-    def add(self, entry: Entry) -> None:
-        """Write an entry behind all others. For who holds the ledger.
+    def add(self, entry: Entry, after: list[Entry]) -> None:
+        """Write an entry behind those ``after`` which it was decided: all that there are.
 
         Raises:
             UpdraftError: another entry has come between, where no lock keeps it away. Nothing was written.
         """
-        table = DeltaTable(self._path) if DeltaTable.is_deltatable(self._path) else None
-        number = table.to_pyarrow_table(columns=["number"]).num_rows if table else 0
+        number = len(after)
         rows = pa.Table.from_pylist([entry._replace(number=number)._asdict()], SCHEMA)
-        # A retry would add it behind an entry that nobody here has seen.
+        # Of two commits at once Delta refuses one; a retry would write it behind an entry that nobody here has seen.
         once = CommitProperties(max_commit_retries=0)
+        how: dict[str, Any] = {"commit_properties": once, "post_commithook_properties": NO_HOOKS}
         try:
-            if table:
-                write_deltalake(table, rows, mode="append", commit_properties=once)
-            else:
-                write_deltalake(self._path, rows, mode="error", configuration=APPEND_ONLY, commit_properties=once)
+            if not after:
+                write_deltalake(self._path, rows, mode="error", configuration=APPEND_ONLY, **how)
+                return
+            table = DeltaTable(self._path)
+            if table.to_pyarrow_table(columns=["number"]).num_rows == number:
+                write_deltalake(table, rows, mode="append", **how)
+                return
+            found = "another entry has come between"
         except DeltaError as error:
-            raise UpdraftError(
-                f"table {self._path}: the entry {entry.event!r} of version {entry.version} was not written: {error}. "
-                "If another entry has come between, clear this task: it decides anew."
-            ) from None
+            found = str(error)
+        raise UpdraftError(
+            f"table {self._path}: the entry {entry.event!r} of version {entry.version} was not written: {found}. "
+            f"Expected the {number} entries on which it was decided. Clear this task: it decides anew."
+        )
 
     @property
     def _path(self) -> str:

@@ -21,7 +21,7 @@ class Ledger(Protocol):
 
     def entries(self) -> list[Entry]: ...
 
-    def add(self, entry: Entry) -> None: ...
+    def add(self, entry: Entry, after: list[Entry]) -> None: ...
 
 
 class Origin(NamedTuple):
@@ -57,13 +57,13 @@ def settled(client: MlflowClient, ledger: Ledger, use_case: UseCase, origin: Ori
         run_id = client.get_model_version(use_case.name, str(alias)).run_id
         reason = "it had the alias champion before there was a ledger"
         now = new_entry(key, "adopted", alias, None, alias, origin, [reason])._replace(run_id=run_id)
-        ledger.add(now)
+        ledger.add(now, entries)
     elif alias != wanted:
         found = f"at version {alias}" if alias else "at no version"
         print(f"the alias {CHAMPION} is {found}, expected {f'at version {wanted}' if wanted else 'none'}, as the ledger has it")
         move(client, use_case, now)
         reason = f"the alias was {found}: a task was killed, or it was moved by hand"
-        ledger.add(new_entry(key, "restored", wanted or alias or 0, alias, wanted, origin, [reason]))
+        ledger.add(new_entry(key, "restored", wanted or alias or 0, alias, wanted, origin, [reason]), entries)
     if now is not None and wanted is not None:
         describe(client, use_case, now)
     return now

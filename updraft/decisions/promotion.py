@@ -20,10 +20,10 @@ VALID = timedelta(days=1)  # How long an approval holds: as long as the evidence
 def enter_decision(ledger: Ledger, entry: Entry) -> Entry:
     """Add a decision of the gate, unless the last one on the version is the same; return what then is the last one."""
     with ledger.held():
-        earlier = last_decision(ledger.entries(), entry.version)
+        earlier = last_decision(entries := ledger.entries(), entry.version)
         if earlier is not None and earlier.key == entry.key:
             return earlier
-        ledger.add(entry)
+        ledger.add(entry, entries)
         return entry
 
 
@@ -68,7 +68,7 @@ def promote(client: MlflowClient, ledger: Ledger, use_case: UseCase, verdict: Ga
         if now is None or now.key != key:
             _check(challenger, verdict.champion, approval, now, entries)
             entry = approval._replace(key=key, time=now_utc(), event="promoted", to_version=challenger, by=origin.by)
-            ledger.add(entry)
+            ledger.add(entry, entries)
             move(client, use_case, entry)
             describe(client, use_case, entry)
         client.set_model_version_tag(use_case.name, str(challenger), VERDICT, "promoted")

@@ -41,7 +41,7 @@ def roll_back(
                 check(target)
             made = new_entry(key, "rolled back", target or current or NOBODY, current, target, origin, [reason])
             entry = made._replace(run_id=_run_id(entries, target))
-            ledger.add(entry)
+            ledger.add(entry, entries)
             move(client, use_case, entry)
             describe(client, use_case, entry)
         now = settled(client, ledger, use_case, origin)
