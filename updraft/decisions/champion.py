@@ -15,7 +15,7 @@ from updraft.decisions.card import champion_card
 
 
 class Ledger(Protocol):
-    """What keeps the entries. Held, nobody else adds any."""
+    """What keeps the entries. Held, nobody else adds any; ``after`` are all that there are when one is added."""
 
     def held(self) -> AbstractContextManager[None]: ...
 
