@@ -31,7 +31,7 @@ faults: setup ## The long tests: kill real processes at bad moments, backfill te
 lint: setup ## Check style, types and the layers' borders
 	@$(bin)/ruff check
 	@$(bin)/ruff format --check
-	@$(bin)/mypy updraft
+	@$(bin)/mypy updraft spark_jobs
 	@$(bin)/lint-imports
 
 bench: setup ## Measure all that bench/ measures, or one: make bench B=submit

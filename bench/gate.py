@@ -19,12 +19,12 @@ import numpy as np
 from harness import Figure
 from lightgbm import LGBMClassifier, LGBMRegressor
 
+from updraft.core.evidence import Gain, sha256
 from updraft.core.kinds import Task, more_is_better
 from updraft.core.sections import Gate
-from updraft.decisions.evidence import Gain, sha256
 from updraft.decisions.gate import Case, decide, units_needed
-from updraft.training.bootstrap import paired_bootstrap
-from updraft.training.metrics import Answers, Statistic, statistics
+from updraft.evaluation.bootstrap import paired_bootstrap
+from updraft.evaluation.metrics import Answers, Statistic, statistics
 
 SEEDS = 200
 LEARNT, HOLDOUT, MANY = 4000, 2000, 200_000  # Rows to learn from, to judge by, and to know the true gain from.

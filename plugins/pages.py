@@ -3,12 +3,12 @@
 from typing import Any, ClassVar
 
 from airflow.plugins_manager import AirflowPlugin
-from updraft.orchestration.links import PREFIX
+from updraft.core.pages import PREFIX
 
 
 async def pages(scope: Any, receive: Any, send: Any) -> None:
     """Serve a request. Every task's process reads this file, so what only the API server needs is imported here."""
-    from updraft.orchestration.pages import pages_app
+    from updraft.pages.reports import pages_app
 
     await pages_app()(scope, receive, send)
 

@@ -7,6 +7,8 @@ from updraft.core.reports import DriftReport, report_path
 
 def job(arguments: Arguments) -> DriftReport:
     use_case = arguments.use_case
+    import pandas
+    from pyspark.sql import DataFrame
     from pyspark.sql import functions as F
     from upath import UPath
 
@@ -14,11 +16,11 @@ def job(arguments: Arguments) -> DriftReport:
     from updraft.data import tables
     from updraft.data.ledger import Ledger
     from updraft.data.session import session
-    from updraft.decisions.champion import Origin, settle
+    from updraft.decisions.champions import Origin, settle
+    from updraft.models import records
+    from updraft.models.provenance import origin
     from updraft.monitoring.drift import compare
     from updraft.monitoring.page import SAMPLE_ROWS, write_page
-    from updraft.training import records
-    from updraft.training.provenance import origin
     from updraft.training.windows import TRAIN_SPLIT
 
     client = records.connect(use_case)
@@ -41,11 +43,12 @@ def job(arguments: Arguments) -> DriftReport:
     columns = compare(now, then, use_case.drift, learnt)
 
     shown = [name for name, how in then.items() if "names" not in how]  # A page on thousands of names tells nothing.
-    samples = [
-        frame.orderBy(F.xxhash64("row_id")).limit(SAMPLE_ROWS).select(*map(quote, shown)).toPandas() for frame in (learnt, now)
-    ]
+
+    def sample(rows: DataFrame) -> pandas.DataFrame:
+        return rows.orderBy(F.xxhash64("row_id")).limit(SAMPLE_ROWS).select(*map(quote, shown)).toPandas()
+
     page = str(UPath(arguments.report).with_suffix(".html"))
-    write_page(*samples, use_case.drift, report_path(page))
+    write_page(sample(learnt), sample(now), use_case.drift, report_path(page))
     return DriftReport(
         use_case=use_case.name,
         champion=champion.version,

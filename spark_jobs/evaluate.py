@@ -12,20 +12,20 @@ if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
     from pyspark.sql import DataFrame, SparkSession
 
-    from updraft.training.comparison import Comparison
-    from updraft.training.records import Registered
+    from updraft.evaluation.comparison import Comparison
+    from updraft.models.records import Registered
 
 
 def job(arguments: Arguments) -> EvaluateReport:
     use_case = arguments.use_case
     trained = SearchAndFitReport.read_sibling(arguments.report, "search_and_fit")
+    from updraft.core.evidence import sha256
     from updraft.core.registry import EVIDENCE
     from updraft.data.ledger import Ledger
     from updraft.data.session import session
-    from updraft.decisions.champion import Origin, settle
-    from updraft.decisions.evidence import sha256
-    from updraft.training import records
-    from updraft.training.provenance import origin
+    from updraft.decisions.champions import Origin, settle
+    from updraft.models import records
+    from updraft.models.provenance import origin
 
     client, run_id = records.connect(use_case), trained.run_id
     document = records.evidence(client, use_case, trained.version)
@@ -52,13 +52,13 @@ def evidence(
     """The evidence on the first of ``models``, against the second if there is one; with the run, what people look at."""
     from pyspark.sql import functions as F
 
+    from updraft.core.evidence import Evidence
     from updraft.core.schema import EVENT_DATE, HOLDOUT
     from updraft.data import tables
     from updraft.data.audited import audit_counts
-    from updraft.decisions.evidence import Evidence
-    from updraft.training import records
-    from updraft.training.comparison import compare
-    from updraft.training.provenance import Used, log_rows
+    from updraft.evaluation.comparison import compare
+    from updraft.models import records
+    from updraft.models.provenance import Used, log_rows
     from updraft.training.windows import HOLDOUT_SPLIT, TRAIN_SPLIT, usable
 
     name, version, snapshot = use_case.name, trained.features_version, use_case.unit is None
@@ -117,9 +117,9 @@ def learnt_rows(spark: "SparkSession", use_case: UseCase, model: "Registered") -
 
 def draw(client: "MlflowClient", run_id: str, used: str, found: "Comparison") -> None:
     """What people look at: pictures of the models on the holdout, the figures behind them, and how they do on slices of it."""
-    from updraft.training.plots import holdout_document, holdout_figures
-    from updraft.training.plots.slices import slices_figure
-    from updraft.training.slices import by_slice, slices
+    from updraft.evaluation.plots import holdout_document, holdout_figures
+    from updraft.evaluation.plots.slices import slices_figure
+    from updraft.evaluation.slices import by_slice, slices
 
     use_case, models, judged, measured = found.use_case, found.models, found.judged, found.measured
     task, metric = use_case.task, use_case.gate.metric

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 def job(arguments: Arguments) -> GateReport:
     use_case = arguments.use_case
     trained = SearchAndFitReport.read_sibling(arguments.report, "search_and_fit")
+    from updraft.core.evidence import sha256
     from updraft.core.ledger import Entry, key_of
     from updraft.data.ledger import Ledger
-    from updraft.decisions.champion import Origin, settle
-    from updraft.decisions.evidence import sha256
+    from updraft.decisions.champions import Origin, settle
     from updraft.decisions.gate import decide
     from updraft.decisions.promotion import enter_decision, last_decision, note_verdict
-    from updraft.training import records
-    from updraft.training.provenance import origin
+    from updraft.models import records
+    from updraft.models.provenance import origin
 
     client, ledger, by = records.connect(use_case), Ledger(use_case), Origin(*origin(arguments.report))
     evidence = records.evidence(client, use_case, trained.version) or {}

@@ -8,10 +8,10 @@ def job(arguments: Arguments) -> PromoteReport:
     use_case = arguments.use_case
     verdict = GateReport.read_sibling(arguments.report, "gate")
     from updraft.data.ledger import Ledger
-    from updraft.decisions.champion import Origin
+    from updraft.decisions.champions import Origin
     from updraft.decisions.promotion import promote
-    from updraft.training import records
-    from updraft.training.provenance import origin
+    from updraft.models import records
+    from updraft.models.provenance import origin
 
     client, ledger = records.connect(use_case), Ledger(use_case)
     return promote(client, ledger, use_case, verdict, Origin(*origin(arguments.report)))

@@ -13,11 +13,11 @@ def job(arguments: Arguments) -> RollbackReport:
     from updraft.data import tables
     from updraft.data.ledger import Ledger
     from updraft.data.session import session
-    from updraft.decisions.champion import Origin
+    from updraft.decisions.champions import Origin
     from updraft.decisions.rollback import roll_back
-    from updraft.training import records
-    from updraft.training.provenance import origin
-    from updraft.training.scoring import check_scores
+    from updraft.models import records
+    from updraft.models.provenance import origin
+    from updraft.models.scoring import check_scores
 
     client = records.connect(use_case)
 

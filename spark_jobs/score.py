@@ -16,11 +16,11 @@ def job(arguments: Arguments) -> ScoreReport:
     from updraft.data import tables
     from updraft.data.ledger import Ledger
     from updraft.data.session import session
-    from updraft.decisions.champion import Origin, settle
-    from updraft.training import records
-    from updraft.training.provenance import origin
-    from updraft.training.recommendations import recommendations
-    from updraft.training.scoring import predictions
+    from updraft.decisions.champions import Origin, settle
+    from updraft.models import records
+    from updraft.models.provenance import origin
+    from updraft.models.recommendations import recommendations
+    from updraft.models.scoring import predictions
 
     client = records.connect(use_case)
     entry = settle(client, Ledger(use_case), use_case, Origin(*origin(arguments.report)))

@@ -6,12 +6,11 @@ from updraft.core.reports import SearchAndFitReport
 
 def job(arguments: Arguments) -> SearchAndFitReport:
     use_case = arguments.use_case
-    from updraft.core.schema import EVENT_DATE, LABEL, feature_names
+    from updraft.core.schema import EVENT_DATE, ITEM, LABEL, USER, feature_names
     from updraft.data import tables
     from updraft.data.session import session
     from updraft.monitoring.drift import reference, unseen
     from updraft.training.challenger import make_challenger
-    from updraft.training.families.als import ITEM, USER
     from updraft.training.windows import cut, usable
 
     spark = session(use_case)

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from tests.decisions.test_gate import CASE, EVIDENCE, NOW, POLICY
+from updraft.core.evidence import sha256
 from updraft.core.kinds import Task
-from updraft.decisions.evidence import sha256
 from updraft.decisions.gate import Verdict, decide
-from updraft.training.bootstrap import paired_bootstrap
-from updraft.training.metrics import Answers, Statistic, statistics
+from updraft.evaluation.bootstrap import paired_bootstrap
+from updraft.evaluation.metrics import Answers, Statistic, statistics
 
 Document = dict[str, Any]
 ROWS = 2000

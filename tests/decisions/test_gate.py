@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from updraft.core.evidence import Gain, sha256
 from updraft.core.kinds import TRAITS, Kind, more_is_better
 from updraft.core.sections import Gate, Required, Slices
-from updraft.decisions.evidence import Gain, sha256
 from updraft.decisions.gate import RANGES, Case, Verdict, units_needed
 from updraft.decisions.gate import decide as judge
 

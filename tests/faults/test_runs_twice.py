@@ -12,7 +12,7 @@ from tests.faults.drivers import Driver, files, rows
 from updraft.core.reports import SearchAndFitReport
 from updraft.core.settings import REPO
 from updraft.core.use_case import UseCase
-from updraft.training import records
+from updraft.models import records
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(1800)]
 DAYS = ("--start", "2013-01-15", "--end", "2013-01-16")

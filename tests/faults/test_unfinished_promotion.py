@@ -14,7 +14,7 @@ from updraft.core.registry import CHAMPION
 from updraft.core.reports import GateReport
 from updraft.core.use_case import UseCase
 from updraft.data.ledger import Ledger
-from updraft.training import records
+from updraft.models import records
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(2400)]
 QUICK = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}  # By default it takes minutes to give up.

@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 
 from tests.conftest import load_job, run
 from updraft.core.errors import UpdraftError
+from updraft.core.evidence import sha256
 from updraft.core.job import Arguments
 from updraft.core.ledger import Entry
 from updraft.core.registry import CHAMPION
@@ -31,8 +32,7 @@ from updraft.core.reports import (
 from updraft.core.use_case import UseCase
 from updraft.data import tables
 from updraft.data.ledger import Ledger
-from updraft.decisions.evidence import sha256
-from updraft.training import records
+from updraft.models import records
 
 REPORTS = {
     "search_and_fit": SearchAndFitReport,

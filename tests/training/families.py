@@ -9,8 +9,10 @@ import pandas as pd
 from pyspark.sql import DataFrame, SparkSession
 
 from updraft.core.kinds import Kind, Task
-from updraft.training.export import score_onnx, to_onnx
-from updraft.training.families import Columns, Fitted, Labels, Scores, fit
+from updraft.models.feature_columns import Columns
+from updraft.models.onnx_runtime import Scores, score_onnx
+from updraft.training.export import to_onnx
+from updraft.training.families import Fitted, Labels, fit
 
 ROWS = 300
 CLASSES = ("low", "middle", "high", "never")  # No row is of the last one.

@@ -9,10 +9,10 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from updraft.core.use_case import UseCase
-from updraft.training import records
+from updraft.evaluation.judging import judge
+from updraft.evaluation.metrics import metrics
+from updraft.models import records
 from updraft.training.challenger import make_challenger
-from updraft.training.evaluation import judge
-from updraft.training.metrics import metrics
 from updraft.training.windows import Windows, usable
 
 LEAK = 0.80  # What is known before departure reaches about 0.70 in March; with a column known later it is near 1.

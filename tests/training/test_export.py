@@ -16,8 +16,10 @@ from tests.conftest import run
 from tests.training.families import CASES, ROWS, Learnt, frame_of, rows_of
 from updraft.core.errors import UpdraftError
 from updraft.core.kinds import Task
-from updraft.training.export import PARITY, check_parity, score_onnx, to_onnx
-from updraft.training.families import Columns, fit
+from updraft.models.feature_columns import Columns
+from updraft.models.onnx_runtime import score_onnx
+from updraft.training.export import PARITY, check_parity, to_onnx
+from updraft.training.families import fit
 
 ELSEWHERE = """
 import sys

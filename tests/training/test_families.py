@@ -13,8 +13,10 @@ from tests.training.families import CASES, CLASSES, NAMES, ROWS, SEEDED, Learnt,
 from updraft.core.errors import UpdraftError
 from updraft.core.hyperparameters import hyperparameters
 from updraft.core.kinds import TRAITS, Kind, Task
-from updraft.training.export import check_parity, score_onnx, to_onnx
-from updraft.training.families import Columns, fit
+from updraft.models.feature_columns import Columns
+from updraft.models.onnx_runtime import score_onnx
+from updraft.training.export import check_parity, to_onnx
+from updraft.training.families import fit
 
 BINARY = Task("binary")
 

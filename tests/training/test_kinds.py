@@ -21,8 +21,8 @@ from updraft.core.kinds import RANKED, TRAITS, Kind
 from updraft.core.sections import Algorithm, Bounds, Costs, Gate, Model, Search, Serving, Target
 from updraft.core.use_case import UseCase
 from updraft.data import tables
-from updraft.training import records
-from updraft.training.evaluation import _important
+from updraft.evaluation.judging import _important
+from updraft.models import records
 from updraft.training.search import check_rows
 from updraft.training.windows import Splits, cut, usable
 

@@ -22,12 +22,13 @@ from updraft.core.settings import REPO, settings
 from updraft.core.use_case import UseCase
 from updraft.data import tables
 from updraft.data.ledger import Ledger
+from updraft.evaluation.plots.binary import curves
+from updraft.evaluation.plots.importance import REPEATS, ROWS, permutation_importance
+from updraft.models.feature_columns import Columns
+from updraft.models.scoring import model_uri
 from updraft.training import provenance, records
 from updraft.training.export import to_onnx
-from updraft.training.families import Columns, fit
-from updraft.training.plots.binary import curves
-from updraft.training.plots.importance import REPEATS, ROWS, permutation_importance
-from updraft.training.scoring import model_uri
+from updraft.training.families import fit
 
 AIRFLOW = "http://127.0.0.1:8080"
 PICTURES = {"roc.png", "precision_recall.png", "calibration.png", "confusion.png", "importance.png", "slices.png"}

@@ -12,9 +12,9 @@ from updraft.core.schema import LABEL, feature_names
 from updraft.core.sections import Algorithm, Bounds, Model, Search
 from updraft.core.use_case import UseCase
 from updraft.data import tables
-from updraft.training import records
+from updraft.models import records
+from updraft.models.feature_columns import Columns
 from updraft.training.challenger import make_challenger
-from updraft.training.families import Columns
 from updraft.training.search import Outcome, Trial, _ask, _study, check_rows, search
 from updraft.training.windows import windows
 

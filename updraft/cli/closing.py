@@ -58,7 +58,7 @@ def table_rows(use_case: UseCase) -> dict[str, int]:
 
 def models(use_case: UseCase) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
     """Every registered version with its holdout metrics and the gate's verdict; and the champion."""
-    from updraft.training import records
+    from updraft.models import records
 
     logging.getLogger("mlflow").setLevel(logging.WARNING)  # Imported, it greets a new experiment between our lines.
     client = records.connect(use_case)

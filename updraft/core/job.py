@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from updraft.core.errors import UpdraftError
 from updraft.core.interval import SNAPSHOT, Interval, given, parse_day, parse_interval
 from updraft.core.ledger import NOBODY
+from updraft.core.overrides import with_search, with_window
 from updraft.core.reports import Report, write_error
-from updraft.core.this_run import with_search, with_window
 from updraft.core.use_case import UseCase, load_use_case
 
 PR_SET_PDEATHSIG = 1

@@ -139,7 +139,7 @@ class SearchAndFitReport(Report):
 
 
 class EvaluateReport(Report):
-    """``evidence`` is the document on which the gate decides, as ``updraft.decisions.evidence`` reads it."""
+    """``evidence`` is the document on which the gate decides, as ``updraft.core.evidence`` reads it."""
 
     run_id: str
     experiment_id: str

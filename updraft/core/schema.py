@@ -6,6 +6,7 @@ EVENT_DATE = "event_date"  # The partition: the day of event_time.
 LABEL = "label"
 SPLIT = "split"  # Of a snapshot: whether a row is for training or kept for the evaluation.
 TRAIN, HOLDOUT = "train", "holdout"
+USER, ITEM = "user", "item"  # The two features of a recommender.
 IDENTITY = [ROW_ID, EVENT_TIME]
 
 

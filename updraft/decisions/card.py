@@ -4,11 +4,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from updraft.core.evidence import read
 from updraft.core.ledger import Entry
 from updraft.core.registry import VERDICT_HEADING
 from updraft.core.reports import GateReport
 from updraft.core.use_case import UseCase
-from updraft.decisions.evidence import read
 
 LIMIT = 5000  # Characters that MLflow's registry keeps of a description.
 

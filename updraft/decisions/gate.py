@@ -8,9 +8,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from updraft.core.evidence import Candidate, Evidence, Gain, read, sha256
 from updraft.core.kinds import RANKED, TRAITS, Kind, more_is_better
 from updraft.core.sections import Gate
-from updraft.decisions.evidence import Candidate, Evidence, Gain, read, sha256
 
 FEWEST_UNITS = 30  # Below, an interval from resampling means nothing: of one user, it has no width.
 TOLERANCE = 1e-6  # Between a gain and the difference of the metrics that it is the gain of.

@@ -12,7 +12,7 @@ from updraft.core.registry import COMPARED, REASONS, VERDICT
 from updraft.core.reports import GateReport, PromoteReport
 from updraft.core.use_case import UseCase
 from updraft.decisions.card import version_card
-from updraft.decisions.champion import Ledger, Origin, describe, move, now_utc, settled
+from updraft.decisions.champions import Ledger, Origin, describe, move, now_utc, settled
 
 VALID = timedelta(days=1)  # How long an approval holds: as long as the evidence that it rests on.
 

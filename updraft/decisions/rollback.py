@@ -8,7 +8,7 @@ from updraft.core.errors import UpdraftError
 from updraft.core.ledger import NOBODY, Entry, champions, key_of, last_change
 from updraft.core.reports import RollbackReport
 from updraft.core.use_case import UseCase
-from updraft.decisions.champion import Ledger, Origin, alias_of, describe, move, new_entry, settled
+from updraft.decisions.champions import Ledger, Origin, alias_of, describe, move, new_entry, settled
 
 
 def roll_back(

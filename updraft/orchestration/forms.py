@@ -8,8 +8,8 @@ from airflow.sdk.types import DagRunProtocol
 
 from updraft.core.errors import UpdraftError
 from updraft.core.mistakes import suggest
+from updraft.core.overrides import ALGORITHMS
 from updraft.core.sections import Search
-from updraft.core.this_run import ALGORITHMS
 from updraft.core.use_case import UseCase
 
 DAYS = ("start", "end")

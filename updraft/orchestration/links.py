@@ -6,11 +6,9 @@ from urllib.parse import quote, urlsplit
 from airflow.sdk import BaseOperatorLink
 from airflow.sdk.configuration import conf
 
+from updraft.core.pages import PAGES, PREFIX
 from updraft.core.reports import page_path, report_uri
 from updraft.core.settings import settings
-
-PAGES = {"validate": "Data Docs", "drift": "Drift report"}  # The jobs that write a page for people, and its name.
-PREFIX = "/pages"  # Of the app that serves them, below Airflow's own address.
 
 
 class MlflowRunLink(BaseOperatorLink):

@@ -18,12 +18,14 @@ from updraft.core.registry import CHALLENGER
 from updraft.core.reports import SearchAndFitReport
 from updraft.core.schema import ROW_ID, TRAIN, feature_names
 from updraft.core.use_case import UseCase
-from updraft.training import records
-from updraft.training.export import check_parity, score_onnx, to_onnx
-from updraft.training.families import Columns, Fitted, example, fit
-from updraft.training.plots.importance import IMPORTANCE, importance_figure, permutation_importance
-from updraft.training.provenance import Used, code_tags, dag_run_tags, log_rows
-from updraft.training.ranking import relevance
+from updraft.evaluation.plots.importance import IMPORTANCE, importance_figure, permutation_importance
+from updraft.evaluation.ranking import relevance
+from updraft.models import records
+from updraft.models.feature_columns import Columns, example
+from updraft.models.onnx_runtime import score_onnx
+from updraft.models.provenance import Used, code_tags, dag_run_tags, log_rows
+from updraft.training.export import check_parity, to_onnx
+from updraft.training.families import Fitted, fit
 from updraft.training.search import Outcome, Trial, check_rows, search
 from updraft.training.windows import Cut, usable
 

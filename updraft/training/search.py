@@ -16,14 +16,15 @@ from pyspark.util import inheritable_thread_target
 
 from updraft.core.errors import UpdraftError
 from updraft.core.kinds import RANKED, Task, more_is_better
-from updraft.core.schema import LABEL, quote
+from updraft.core.schema import ITEM, LABEL, USER, quote
 from updraft.core.sections import Algorithm, Bounds, Choices, Model, Search
-from updraft.training.clusters import space
-from updraft.training.export import score_onnx, to_onnx
-from updraft.training.families import Columns, Fitted, Parameters, fit
-from updraft.training.families.als import ITEM, USER
-from updraft.training.metrics import Answers, Floats, best_threshold, metrics, statistics
-from updraft.training.ranking import Truth, rank, relevance
+from updraft.evaluation.clusters import space
+from updraft.evaluation.metrics import Answers, Floats, best_threshold, metrics, statistics
+from updraft.evaluation.ranking import Truth, rank, relevance
+from updraft.models.feature_columns import Columns
+from updraft.models.onnx_runtime import score_onnx
+from updraft.training.export import to_onnx
+from updraft.training.families import Fitted, Parameters, fit
 from updraft.training.windows import Cut, Fold
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)

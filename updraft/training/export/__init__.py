@@ -9,6 +9,7 @@ import pandas as pd
 from pyspark.ml import classification, clustering, regression
 
 from updraft.core.errors import UpdraftError
+from updraft.models.onnx_runtime import Scores, score_onnx
 from updraft.training.export.clusters import bisecting_k_means, gaussian_mixture, k_means
 from updraft.training.export.factors import recommender
 from updraft.training.export.graph import Graph
@@ -20,7 +21,7 @@ from updraft.training.export.linear import (
 )
 from updraft.training.export.preparation import of_sklearn, of_spark
 from updraft.training.export.trees import lightgbm_trees, spark_trees
-from updraft.training.families import Fitted, Recommender, Scores, SklearnModel, SparkModel
+from updraft.training.families import Fitted, Recommender, SklearnModel, SparkModel
 from updraft.training.families.fitted import spread
 
 # Of a score, or of 1 where that is more. What is double throughout differs by 1e-15, trees, whose sum ONNX Runtime rounds to
@@ -64,32 +65,6 @@ def to_onnx(fitted: Fitted) -> onnx.ModelProto:
     if 0 < len(present) < len(fitted.task.outputs):
         scores = graph.add("MatMul", scores, spread(np.eye(len(present)), present, fitted.task))
     return graph.model(scores)
-
-
-def score_onnx(model: onnx.ModelProto, rows: pd.DataFrame) -> Scores:
-    """Scores of shape (rows, outputs) by ONNX Runtime."""
-    return runtime(model.SerializeToString())(rows)
-
-
-def runtime(content: bytes, threads: int = 0) -> Callable[[pd.DataFrame], Scores]:
-    """A model's file as a function from rows to scores of shape (rows, outputs). ``threads``: 0 for all cores."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    inputs = session.get_inputs()
-
-    def scores(rows: pd.DataFrame) -> Scores:
-        feed = {
-            given.name: rows[given.name]
-            .to_numpy(object if "string" in given.type else float)
-            .reshape([-1, 1][: len(given.shape)])
-            for given in inputs
-        }
-        return np.column_stack([np.asarray(one, dtype=float) for one in session.run(None, feed)])
-
-    return scores
 
 
 def check_parity(model: onnx.ModelProto, rows: pd.DataFrame, native: Scores) -> float:

@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
+from updraft.core.schema import ITEM, USER
 from updraft.training.export.graph import Graph
 from updraft.training.export.preparation import indexed
 from updraft.training.families import Recommender
-from updraft.training.families.als import ITEM, USER
 
 
 def recommender(graph: Graph, fitted: Recommender) -> str:

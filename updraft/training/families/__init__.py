@@ -4,29 +4,26 @@ A family is fitted on a Spark frame of feature columns and ``label``. Categories
 the infinite mean absent. What has to be learnt (medians, categories, scales) is learnt from the training rows only.
 """
 
-import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from updraft.core.errors import UpdraftError
 from updraft.core.kinds import Task
-from updraft.core.schema import LABEL, ROW_ID, quote
+from updraft.core.schema import LABEL
+from updraft.models.feature_columns import Columns
 from updraft.training.families.als import Recommender, fit_als
-from updraft.training.families.fitted import Columns, Fitted, Labels, Parameters, Scores
+from updraft.training.families.fitted import Fitted, Labels, Parameters
 from updraft.training.families.light_gbm import SklearnModel, fit_lightgbm
 from updraft.training.families.parameters import LIGHTGBM
 from updraft.training.families.spark import SparkModel, fit_spark
 
 __all__ = [
-    "Columns",
     "Fitted",
     "Labels",
     "Parameters",
     "Recommender",
-    "Scores",
     "SklearnModel",
     "SparkModel",
-    "example",
     "fit",
 ]
 
@@ -62,11 +59,6 @@ def fit(
     if algorithm == LIGHTGBM:
         return fit_lightgbm(rows, columns, parameters, seed, task, balance=balance, beside=beside)
     return fit_spark(algorithm, rows, columns, parameters, seed, task, counts, balance=balance)
-
-
-def example(rows: DataFrame, columns: Columns, number: int = 5) -> pd.DataFrame:
-    """A few rows as a model gets them."""
-    return rows.orderBy(ROW_ID).select(*map(quote, columns.all)).limit(number).toPandas()
 
 
 def _class_counts(rows: DataFrame, task: Task) -> dict[float, int]:

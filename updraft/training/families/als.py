@@ -17,14 +17,15 @@ from pyspark.sql import functions as F
 
 from updraft.core.errors import UpdraftError
 from updraft.core.kinds import Task
-from updraft.core.schema import LABEL
+from updraft.core.schema import ITEM, LABEL, USER
 from updraft.core.settings import settings
-from updraft.training.families.fitted import Columns, Labels, Parameters, Scores, given
+from updraft.models.feature_columns import Columns
+from updraft.models.onnx_runtime import Scores
+from updraft.training.families.fitted import Labels, Parameters, given
 from updraft.training.families.parameters import SPARK
 from updraft.training.families.spark import in_fixed_order, refusal
 
 MAX_BYTES = 1_000_000_000  # Of the factors: an ONNX file holds 2 GB at most.
-USER, ITEM = "user", "item"
 # Iterations after which ALS forgets what its factors come from. With Spark's 10 their lineage overflows Java's stack, which
 # ends the whole process.
 CHECKPOINT_INTERVAL = 3

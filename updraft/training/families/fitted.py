@@ -1,49 +1,22 @@
 """What every family speaks of: the feature columns, what a fitted model is, and the rows as a family gets them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql import types as T
 
 from updraft.core.kinds import Task
 from updraft.core.schema import LABEL, ROW_ID, quote
+from updraft.models.feature_columns import Columns
+from updraft.models.onnx_runtime import Scores
 
 Labels = npt.NDArray[np.float64]  # Of shape (rows,).
-Scores = npt.NDArray[np.float64]  # Of shape (rows, outputs), in the order of Task.outputs.
 Parameters = dict[str, Any]  # By name, as the algorithm knows them.
 # What ONNX Runtime takes an absent text for. So in training, too, these texts mean that there is none.
 ABSENT_TEXTS = ("None", "nan")
-
-
-@dataclass(frozen=True)
-class Columns:
-    """The feature columns by kind, in the frame's order."""
-
-    numbers: list[str]
-    categories: list[str]
-
-    @property
-    def all(self) -> list[str]:
-        return self.categories + self.numbers
-
-    @property
-    def plain_numbers(self) -> list[str]:
-        """What the numbers are called inside a pipeline, because Spark ML takes a dot for a path and a space for an end."""
-        return [f"number_{n}" for n in range(len(self.numbers))]
-
-    @property
-    def plain_categories(self) -> list[str]:
-        return [f"category_{n}" for n in range(len(self.categories))]
-
-    @classmethod
-    def of(cls, frame: DataFrame, names: list[str]) -> "Columns":
-        categories = [name for name in names if isinstance(frame.schema[name].dataType, T.StringType)]
-        return cls([name for name in names if name not in categories], categories)
 
 
 class Fitted(Protocol):

@@ -11,7 +11,9 @@ from pyspark.sql import DataFrame
 from updraft.core.errors import UpdraftError
 from updraft.core.kinds import Task
 from updraft.core.schema import LABEL, ROW_ID
-from updraft.training.families.fitted import Columns, Labels, Parameters, Scores, given, spread
+from updraft.models.feature_columns import Columns
+from updraft.models.onnx_runtime import Scores
+from updraft.training.families.fitted import Labels, Parameters, given, spread
 from updraft.training.families.parameters import LIGHTGBM, lightgbm_class
 
 # 4 M values take about 2 GiB with their copies. Above this, use a Spark ML family.

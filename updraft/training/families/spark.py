@@ -24,7 +24,9 @@ from pyspark.sql import functions as F
 from updraft.core.errors import UpdraftError
 from updraft.core.kinds import Task
 from updraft.core.schema import LABEL, ROW_ID
-from updraft.training.families.fitted import Columns, Labels, Parameters, Scores, given, spread
+from updraft.models.feature_columns import Columns
+from updraft.models.onnx_runtime import Scores
+from updraft.training.families.fitted import Labels, Parameters, given, spread
 from updraft.training.families.parameters import SPARK
 
 PARTITIONS = 4

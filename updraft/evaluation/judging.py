@@ -8,18 +8,17 @@ from mlflow.exceptions import MlflowException
 from pyspark.sql import DataFrame
 
 from updraft.core.errors import UpdraftError
-from updraft.core.schema import LABEL, feature_names
+from updraft.core.schema import ITEM, LABEL, USER, feature_names
 from updraft.core.use_case import UseCase
-from updraft.training.clusters import space
-from updraft.training.export import score_onnx
-from updraft.training.families import Columns
-from updraft.training.families.als import ITEM, USER
-from updraft.training.metrics import Answers
-from updraft.training.plots.importance import IMPORTANCE
-from updraft.training.ranking import Truth, rank
-from updraft.training.records import Registered, load_json
-from updraft.training.scoring import holdout_answers, model_uri
-from updraft.training.slices import FEATURES, sliced_by
+from updraft.evaluation.clusters import space
+from updraft.evaluation.metrics import Answers
+from updraft.evaluation.plots.importance import IMPORTANCE
+from updraft.evaluation.ranking import Truth, rank
+from updraft.evaluation.slices import FEATURES, sliced_by
+from updraft.models.feature_columns import Columns
+from updraft.models.onnx_runtime import score_onnx
+from updraft.models.records import Registered, load_json
+from updraft.models.scoring import holdout_answers, model_uri
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from updraft.training.clusters import profile, silhouettes
-from updraft.training.metrics import Answers
-from updraft.training.plots.style import STYLES, Drawn, figure_of
+from updraft.evaluation.clusters import profile, silhouettes
+from updraft.evaluation.metrics import Answers
+from updraft.evaluation.plots.style import STYLES, Drawn, figure_of
 
 
 def groups(answers: Answers, numbers: list[str]) -> dict[str, Any]:

@@ -5,10 +5,10 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from updraft.core.kinds import Task
-from updraft.training.families import Columns
-from updraft.training.metrics import Answers
-from updraft.training.plots import binary, clusters, multiclass, regression
-from updraft.training.plots.style import Drawn
+from updraft.evaluation.metrics import Answers
+from updraft.evaluation.plots import binary, clusters, multiclass, regression
+from updraft.evaluation.plots.style import Drawn
+from updraft.models.feature_columns import Columns
 
 
 def holdout_document(task: Task, answers: Answers, columns: Columns) -> dict[str, Any]:

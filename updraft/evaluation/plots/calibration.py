@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from updraft.training.metrics import Floats
-from updraft.training.plots.style import GREY, STYLES, Drawn, figure_of
+from updraft.evaluation.metrics import Floats
+from updraft.evaluation.plots.style import GREY, STYLES, Drawn, figure_of
 
 BINS = 10  # Of equal width, so that a picture shows where the rows are; the metric's have equal counts.
 

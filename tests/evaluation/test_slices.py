@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 from updraft.core.kinds import Task
-from updraft.training.families import Columns
-from updraft.training.metrics import Answers, metrics, statistics
-from updraft.training.plots.slices import slices_figure
-from updraft.training.slices import BINS, FEATURES, VALUES, by_slice, sliced_by, slices
+from updraft.evaluation.metrics import Answers, metrics, statistics
+from updraft.evaluation.plots.slices import slices_figure
+from updraft.evaluation.slices import BINS, FEATURES, VALUES, by_slice, sliced_by, slices
+from updraft.models.feature_columns import Columns
 
 RNG = np.random.default_rng(3)
 

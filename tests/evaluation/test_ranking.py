@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
 
-from updraft.training.ranking import TOP, Truth, best, rank
+from updraft.evaluation.ranking import Truth, rank
+from updraft.models.recommendations import TOP, best
 
 BEFORE = pd.DataFrame(
     [("ann", "i0", 5.0), ("ann", "i1", 1.0), ("bob", "i2", 4.0), *[("cyd", f"i{n}", 3.0) for n in range(15)]],

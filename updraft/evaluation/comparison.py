@@ -15,13 +15,13 @@ from updraft.core.errors import UpdraftError
 from updraft.core.kinds import more_is_better
 from updraft.core.schema import LABEL, ROW_ID
 from updraft.core.use_case import UseCase
-from updraft.training.bootstrap import paired_bootstrap
-from updraft.training.evaluation import Judged, judge
-from updraft.training.export import runtime
-from updraft.training.families import example
-from updraft.training.metrics import Statistic, statistics
-from updraft.training.records import Registered
-from updraft.training.scoring import model_uri
+from updraft.evaluation.bootstrap import paired_bootstrap
+from updraft.evaluation.judging import Judged, judge
+from updraft.evaluation.metrics import Statistic, statistics
+from updraft.models.feature_columns import example
+from updraft.models.onnx_runtime import runtime
+from updraft.models.records import Registered
+from updraft.models.scoring import model_uri
 
 EXAMPLES, WARM_UP, CALLS = 100, 20, 200  # Rows, and calls of one row each, by which latency is measured.
 Document = dict[str, Any]

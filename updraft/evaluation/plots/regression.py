@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from updraft.training.metrics import Answers
-from updraft.training.plots.style import GREY, STYLES, Drawn, figure_of
+from updraft.evaluation.metrics import Answers
+from updraft.evaluation.plots.style import GREY, STYLES, Drawn, figure_of
 
 POINTS = 1500  # Of a cloud: more would be a blot.
 BINS = 40

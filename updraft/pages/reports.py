@@ -17,8 +17,8 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment
 from upath import UPath
 
+from updraft.core.pages import PAGES
 from updraft.core.settings import settings
-from updraft.orchestration.links import PAGES
 
 NEWEST = 200
 ID = re.compile(r"[A-Za-z0-9_~:+-][A-Za-z0-9_.~:+-]*")  # What Airflow allows in ids, but no leading dot.

@@ -4,19 +4,22 @@ from collections.abc import Iterable, Iterator
 
 import mlflow
 import numpy as np
+import numpy.typing as npt
 import onnx
 import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from updraft.core.schema import EVENT_TIME
+from updraft.core.schema import EVENT_TIME, ITEM, USER
 from updraft.core.use_case import UseCase
-from updraft.training.export import score_onnx
-from updraft.training.families.als import ITEM, USER
-from updraft.training.ranking import PAIRS, best, known_items
-from updraft.training.records import Registered
-from updraft.training.scoring import model_uri
+from updraft.models.onnx_runtime import score_onnx
+from updraft.models.records import Registered
+from updraft.models.scoring import model_uri
 
+Floats = npt.NDArray[np.float64]
+TOP = 10
+ITEMS = 10_000  # The most frequent ones, from which is recommended.
+PAIRS = 500_000  # Scored at a time.
 COLUMNS = f"{USER} string, {ITEM} string, rank int, score double"
 
 
@@ -57,3 +60,17 @@ def _ranked(model: onnx.ModelProto, users: pd.DataFrame, items: list[str]) -> pd
         ranks = np.arange(1, len(chosen) + 1, dtype=np.int32)
         found.append(pd.DataFrame({USER: name, ITEM: catalogue[chosen], "rank": ranks, "score": row[chosen]}))
     return pd.concat(found, ignore_index=True)
+
+
+def known_items(before: DataFrame) -> list[str]:
+    """The items to choose from: the most frequent ones of the rows before."""
+    counted = before.groupBy(ITEM).count().orderBy(F.desc("count"), ITEM).limit(ITEMS)
+    return [row[ITEM] for row in counted.collect()]
+
+
+def best(scores: Floats, without: list[int]) -> npt.NDArray[np.int64]:
+    """Places of the highest scores, at most ``TOP``, best first; of equal ones the first place wins."""
+    scores = scores.astype(float)
+    scores[without] = -np.inf
+    order = np.argsort(-scores, kind="stable")[:TOP]
+    return order[np.isfinite(scores[order])]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from updraft.training.plots.style import GREY, STYLES, figure_of
+from updraft.evaluation.plots.style import GREY, STYLES, figure_of
 
 MOST = 40  # Slices in the picture, the largest ones.
 

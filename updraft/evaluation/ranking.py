@@ -10,16 +10,13 @@ import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from updraft.core.schema import LABEL
+from updraft.core.schema import ITEM, LABEL, USER
 from updraft.core.sections import Model
-from updraft.training.families.als import ITEM, USER
+from updraft.models.recommendations import PAIRS, TOP, best, known_items
 
 Floats = npt.NDArray[np.float64]
 Score = Callable[[pd.DataFrame], Floats]  # From rows of user and item to scores of shape (rows, 1).
-TOP = 10
 USERS = 200  # Of the holdout, chosen by a hash, for whom everything is ranked.
-ITEMS = 10_000  # The most frequent ones, from which is recommended.
-PAIRS = 500_000  # Scored at a time.
 
 
 @dataclass(frozen=True)
@@ -63,12 +60,6 @@ class Truth:
         return cls(names, items, had, relevant)
 
 
-def known_items(before: DataFrame) -> list[str]:
-    """The items to choose from: the most frequent ones of the rows before."""
-    counted = before.groupBy(ITEM).count().orderBy(F.desc("count"), ITEM).limit(ITEMS)
-    return [row[ITEM] for row in counted.collect()]
-
-
 def _by_user(pairs: DataFrame) -> dict[str, set[str]]:
     return {str(user): set(rows[ITEM]) for user, rows in pairs.select(USER, ITEM).toPandas().groupby(USER)}
 
@@ -104,11 +95,3 @@ def rank(score: Score, truth: Truth) -> Ranking | None:
     discount = 1 / np.log2(np.arange(TOP) + 2)
     ideal = np.array([discount[: len(truth.relevant[user])].sum() for user in truth.users])
     return Ranking(truth.users, len(items), shown, hits.mean(axis=1), (hits * discount).sum(axis=1) / ideal)
-
-
-def best(scores: Floats, without: list[int]) -> npt.NDArray[np.int64]:
-    """Places of the highest scores, at most ``TOP``, best first; of equal ones the first place wins."""
-    scores = scores.astype(float)
-    scores[without] = -np.inf
-    order = np.argsort(-scores, kind="stable")[:TOP]
-    return order[np.isfinite(scores[order])]

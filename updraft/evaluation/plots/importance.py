@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 from updraft.core.errors import UpdraftError
 from updraft.core.kinds import TRAITS, Task, more_is_better
 from updraft.core.schema import LABEL
-from updraft.training.export import score_onnx
-from updraft.training.families import Columns
-from updraft.training.metrics import Answers, Floats, statistics
-from updraft.training.plots.style import GREY, STYLES, figure_of
+from updraft.evaluation.metrics import Answers, Floats, statistics
+from updraft.evaluation.plots.style import GREY, STYLES, figure_of
+from updraft.models.feature_columns import Columns
+from updraft.models.onnx_runtime import score_onnx
 
 ROWS, REPEATS = 1000, 5  # Shuffles of each feature.
 TOP = 20  # Features in the picture.

@@ -6,7 +6,7 @@ import pytest
 
 from updraft.core.errors import UpdraftError
 from updraft.core.job import check_arguments, parse_arguments
-from updraft.core.this_run import with_search, with_window
+from updraft.core.overrides import with_search, with_window
 from updraft.core.use_case import UseCase
 
 

@@ -12,9 +12,9 @@ from sklearn.metrics import (
     roc_curve,
 )
 
-from updraft.training.metrics import Floats
-from updraft.training.plots.calibration import calibration, calibration_figure
-from updraft.training.plots.style import GREY, STYLES, Drawn, figure_of, square
+from updraft.evaluation.metrics import Floats
+from updraft.evaluation.plots.calibration import calibration, calibration_figure
+from updraft.evaluation.plots.style import GREY, STYLES, Drawn, figure_of, square
 
 POINTS = 500  # Of a curve: more would not show, and a large holdout would make large files.
 

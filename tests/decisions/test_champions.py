@@ -17,7 +17,7 @@ from updraft.core.ledger import NOBODY, Entry
 from updraft.core.registry import CHAMPION
 from updraft.core.reports import GateReport
 from updraft.core.use_case import UseCase
-from updraft.decisions.champion import Origin, alias_of, new_entry, settle
+from updraft.decisions.champions import Origin, alias_of, new_entry, settle
 from updraft.decisions.promotion import enter_decision, promote
 from updraft.decisions.rollback import roll_back
 

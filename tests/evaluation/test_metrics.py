@@ -16,9 +16,9 @@ from pyspark.sql import SparkSession
 from updraft.core.errors import UpdraftError
 from updraft.core.kinds import TRAITS, Task
 from updraft.core.sections import Costs
-from updraft.training.clusters import silhouettes, space
-from updraft.training.metrics import Answers, Auc, best_threshold, metrics, statistics
-from updraft.training.ranking import Ranking
+from updraft.evaluation.clusters import silhouettes, space
+from updraft.evaluation.metrics import Answers, Auc, best_threshold, metrics, statistics
+from updraft.evaluation.ranking import Ranking
 
 RNG = np.random.default_rng(7)
 ROWS = 3000

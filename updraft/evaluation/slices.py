@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from updraft.core.kinds import RANKED
-from updraft.training.families import Columns
-from updraft.training.metrics import Floats, Statistic
+from updraft.evaluation.metrics import Floats, Statistic
+from updraft.models.feature_columns import Columns
 
 FEATURES = 20  # That are sliced by: more would take long, and nobody reads them.
 VALUES = 10  # Of a text, the most frequent ones; the rest are one slice together.

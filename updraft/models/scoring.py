@@ -13,7 +13,7 @@ from updraft.core.errors import UpdraftError
 from updraft.core.kinds import Task
 from updraft.core.schema import IDENTITY, LABEL, ROW_ID, quote
 from updraft.core.use_case import UseCase
-from updraft.training.records import Registered
+from updraft.models.records import Registered
 
 CHECKED_ROWS = 100
 

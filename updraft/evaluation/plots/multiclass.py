@@ -6,9 +6,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from updraft.core.kinds import Task
-from updraft.training.metrics import Answers
-from updraft.training.plots.calibration import calibration, calibration_figure
-from updraft.training.plots.style import Drawn, figure_of
+from updraft.evaluation.metrics import Answers
+from updraft.evaluation.plots.calibration import calibration, calibration_figure
+from updraft.evaluation.plots.style import Drawn, figure_of
 
 
 def decided(task: Task, answers: Answers) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from updraft.training.metrics import Statistic
+from updraft.evaluation.metrics import Statistic
 
 DRAWS = 1000
 

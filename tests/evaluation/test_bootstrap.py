@@ -5,9 +5,10 @@ import pytest
 
 from updraft.core.kinds import TRAITS, Kind, Task, more_is_better
 from updraft.core.sections import Costs
-from updraft.training.bootstrap import Interval, paired_bootstrap
-from updraft.training.metrics import Answers, statistics
-from updraft.training.ranking import TOP, Ranking
+from updraft.evaluation.bootstrap import Interval, paired_bootstrap
+from updraft.evaluation.metrics import Answers, statistics
+from updraft.evaluation.ranking import Ranking
+from updraft.models.recommendations import TOP
 
 ROWS, USERS, ITEMS = 1200, 150, 40
 CLASSES = ("a", "b", "c")

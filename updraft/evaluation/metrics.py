@@ -11,8 +11,8 @@ from sklearn.metrics import precision_recall_curve
 from updraft.core.errors import UpdraftError
 from updraft.core.kinds import Task
 from updraft.core.sections import Costs
-from updraft.training.clusters import silhouettes
-from updraft.training.ranking import Ranking
+from updraft.evaluation.clusters import silhouettes
+from updraft.evaluation.ranking import Ranking
 
 Floats = npt.NDArray[np.float64]
 Cells = Callable[[Floats], Floats]  # From row weights to a confusion matrix.

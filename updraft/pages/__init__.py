@@ -1,0 +1,1 @@
+"""What Airflow's UI gains: the apps that plugins/ registers, with their templates."""
