@@ -1,4 +1,4 @@
-"""What benchmarks share: commands timed in turns, figures with their targets, one report a benchmark."""
+"""What benchmarks share: timed commands, measurements with targets, and their report."""
 
 import json
 import os
@@ -9,11 +9,12 @@ import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from typing import Literal
 
 from rich.console import Console
 from rich.table import Table
 
+from updraft.core.files import write_atomically
 from updraft.core.settings import REPO, settings
 
 console = Console(highlight=False)
@@ -21,42 +22,75 @@ console = Console(highlight=False)
 
 @dataclass(frozen=True)
 class Cost:
-    """What one run of a command has cost: seconds by the clock, and seconds of all its processes on all cores."""
+    """The cost of one run of a command, in seconds.
+
+    ``wall``: elapsed time. ``cpu``: CPU time of all its processes on all cores.
+    """
 
     wall: float
     cpu: float
 
 
 def cost_of(command: list[str], env: dict[str, str] | None = None) -> Cost:
-    """Run a command to its end, and say what it has cost with all the processes that it has waited for."""
-    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    done = subprocess.run(command, check=False, cwd=REPO, env={**os.environ, **(env or {})}, capture_output=True, text=True)
-    wall, after = time.monotonic() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
-    if done.returncode:
-        raise SystemExit(f"{' '.join(command)[:200]} ended with {done.returncode}:\n{(done.stdout + done.stderr)[-2000:]}")
-    return Cost(wall, after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime)
+    """Run a command to its end; return its cost, with all processes that it has waited for."""
+    started = time.monotonic()
+    cpu_before = _cpu_of_children()
+    completed = subprocess.run(
+        command,
+        check=False,
+        cwd=REPO,
+        env={**os.environ, **(env or {})},
+        capture_output=True,
+        text=True,
+    )
+    wall = time.monotonic() - started
+    cpu = _cpu_of_children() - cpu_before
+    if completed.returncode:
+        output = completed.stdout + completed.stderr
+        raise SystemExit(
+            f"{' '.join(command)[:200]} ended with {completed.returncode}:\n{output[-2000:]}"
+        )
+    return Cost(wall, cpu)
 
 
-def in_turns(rounds: int, **ways: Callable[[], Cost]) -> dict[str, list[Cost]]:
-    """Measure each way once a round, in changing order, so that a machine that slows down slows all of them."""
-    costs: dict[str, list[Cost]] = {name: [] for name in ways}
+def _cpu_of_children() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def in_turns(rounds: int, **variants: Callable[[], Cost]) -> dict[str, list[Cost]]:
+    """Measure each variant once a round.
+
+    The order changes, so that a machine that becomes slower affects all variants equally.
+    """
+    costs: dict[str, list[Cost]] = {name: [] for name in variants}
     for number in range(rounds):
-        for name in list(ways) if number % 2 == 0 else reversed(list(ways)):
-            cost = ways[name]()
+        names = list(variants)
+        if number % 2 == 1:
+            names.reverse()
+        for name in names:
+            cost = variants[name]()
             costs[name].append(cost)
-            console.print(f"round {number + 1} of {rounds}  {name:12} {cost.wall:6.2f} s  {cost.cpu:6.2f} CPU s")
+            console.print(
+                f"round {number + 1} of {rounds}  {name:12} "
+                f"{cost.wall:6.2f} s  {cost.cpu:6.2f} CPU s"
+            )
     return costs
 
 
-def ratio(costs: dict[str, list[Cost]], ours: str, theirs: str, of: str) -> float:
-    """The median, over the rounds, of one way's cost over the other's."""
-    pairs = zip(costs[ours], costs[theirs], strict=True)
-    return statistics.median(getattr(one, of) / getattr(other, of) for one, other in pairs)
+def ratio(
+    costs: dict[str, list[Cost]], numerator: str, denominator: str, unit: Literal["wall", "cpu"]
+) -> float:
+    """Return the median, over the rounds, of one variant's cost divided by the other's."""
+    pairs = zip(costs[numerator], costs[denominator], strict=True)
+    return statistics.median(
+        getattr(first, unit) / getattr(second, unit) for first, second in pairs
+    )
 
 
 @dataclass(frozen=True)
-class Figure:
-    """One result. ``met`` compares it with its target, which it should not exceed; without a target it only informs."""
+class Measurement:
+    """One result. ``target``: what it should not exceed; without one, it only informs."""
 
     value: float
     unit: str
@@ -67,20 +101,27 @@ class Figure:
         return None if self.target is None else self.value <= self.target
 
 
-def report(name: str, figures: dict[str, Figure]) -> None:
-    """Print the figures and write them to ``$UPDRAFT_ROOT/bench/<name>.json``."""
-    table = Table("figure", "value", "unit", "target", "met", title=f"bench/{name}", title_justify="left")
-    for title, one in figures.items():
-        met = {True: "yes", False: "no", None: ""}[one.met]
-        table.add_row(title, f"{one.value:.3g}", one.unit, "" if one.target is None else f"<= {one.target:g}", met)
+def report(name: str, measurements: dict[str, Measurement]) -> None:
+    """Print the measurements and write them to ``$UPDRAFT_ROOT/bench/<name>.json``."""
+    columns = ("measurement", "value", "unit", "target", "met")
+    table = Table(*columns, title=f"bench/{name}", title_justify="left")
+    for title, measurement in measurements.items():
+        target = "" if measurement.target is None else f"<= {measurement.target:g}"
+        met = {True: "yes", False: "no", None: ""}[measurement.met]
+        table.add_row(title, f"{measurement.value:.3g}", measurement.unit, target, met)
     console.print(table)
-    machine = {"cores": os.cpu_count(), "python": platform.python_version(), "system": platform.system()}
     content = {
         "name": name,
-        "machine": machine,
-        "figures": {title: {**asdict(one), "met": one.met} for title, one in figures.items()},
+        "machine": {
+            "cores": os.cpu_count(),
+            "python": platform.python_version(),
+            "system": platform.system(),
+        },
+        "figures": {
+            title: {**asdict(measurement), "met": measurement.met}
+            for title, measurement in measurements.items()
+        },
     }
-    file = Path(str(settings().path("bench", f"{name}.json")))
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(content, indent=2) + "\n")
+    file = settings().path("bench", f"{name}.json")
+    write_atomically(file, json.dumps(content, indent=2) + "\n")
     console.print(f"Written to {file}", soft_wrap=True)

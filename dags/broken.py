@@ -1,4 +1,7 @@
-"""A DAG for each use case that has mistakes, in Airflow as `<use_case>_broken`. It lists them, and fails."""
+"""A DAG for each use case that has mistakes, in Airflow as `<use_case>_broken`.
+
+It lists the mistakes, and fails.
+"""
 
 from updraft.core.use_case import broken_use_cases
 from updraft.orchestration.broken import broken_dag

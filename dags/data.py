@@ -1,8 +1,8 @@
 """The data DAG of each use case, in Airflow as `<use_case>_data`."""
 
-from updraft.core.use_case import sound_use_cases
+from updraft.core.use_case import valid_use_cases
 from updraft.orchestration.broken import dag_or_broken
 from updraft.orchestration.data import data_dag
 
-for use_case in sound_use_cases():
+for use_case in valid_use_cases():
     dag_or_broken(data_dag, use_case)

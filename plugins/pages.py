@@ -1,4 +1,4 @@
-"""What Airflow's UI gains: the pages of jobs (Data Docs, drift reports), and a list of them in the menu."""
+"""What Airflow's UI gains: the pages of jobs (Data Docs, drift reports), and a list of them."""
 
 from typing import Any, ClassVar
 
@@ -7,7 +7,10 @@ from updraft.core.pages import PREFIX
 
 
 async def pages(scope: Any, receive: Any, send: Any) -> None:
-    """Serve a request. Every task's process reads this file, so what only the API server needs is imported here."""
+    """Serve a request.
+
+    The process of every task reads this file, so what only the API server needs is imported here.
+    """
     from updraft.pages.reports import pages_app
 
     await pages_app()(scope, receive, send)
@@ -18,4 +21,6 @@ class UpdraftPages(AirflowPlugin):
 
     name = "updraft_pages"
     fastapi_apps = ({"app": pages, "url_prefix": PREFIX, "name": "Updraft's pages"},)
-    external_views: ClassVar = [{"name": "Reports", "href": f"{PREFIX}/", "destination": "nav", "url_route": "reports"}]
+    external_views: ClassVar = [
+        {"name": "Reports", "href": f"{PREFIX}/", "destination": "nav", "url_route": "reports"}
+    ]

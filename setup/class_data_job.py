@@ -1,23 +1,30 @@
-"""The warm-up job of setup/class_data.py: does in small what every job does, so that the archive holds the classes."""
+"""The warm-up job of setup/class_data.py: does in small what every job does.
+
+So the archive contains the classes that jobs load.
+"""
 
 import sys
 from pathlib import Path
 
 from pyspark.sql import SparkSession
-from pyspark.sql import functions as f
+from pyspark.sql import functions as F
 
 
 def main(folder: Path) -> None:
-    """Reads a CSV file, writes and replaces parts of a Delta table, and aggregates it, all below the folder."""
-    csv, table = folder / "days.csv", str(folder / "table")
-    csv.write_text("day,hour,delay\n" + "".join(f"2026-01-{d:02},{h},{d * h}\n" for d in (1, 2) for h in range(24)))
-    spark = SparkSession.builder.config(map={"spark.sql.warehouse.dir": str(folder / "warehouse")}).getOrCreate()
+    """Read a CSV file, write and replace parts of a Delta table, and aggregate it."""
+    csv = folder / "days.csv"
+    lines = [f"2026-01-{day:02},{hour},{day * hour}\n" for day in (1, 2) for hour in range(24)]
+    csv.write_text("day,hour,delay\n" + "".join(lines))
+    table = str(folder / "table")
+    settings = {"spark.sql.warehouse.dir": str(folder / "warehouse")}
+    spark = SparkSession.builder.config(map=settings).getOrCreate()
     days = spark.read.csv(str(csv), header=True, schema="day date, hour int, delay double")
     days.write.format("delta").partitionBy("day").save(table)
-    second = days.where("day = '2026-01-02'").withColumn("delay", f.col("delay") + 1)
-    second.write.format("delta").mode("overwrite").option("replaceWhere", "day = '2026-01-02'").save(table)
-    sums = spark.read.format("delta").load(table).groupBy("day").agg(f.avg("delay"), f.count("*"))
-    sums.orderBy("day").toPandas()
+    where = "day = '2026-01-02'"
+    second = days.where(where).withColumn("delay", F.col("delay") + 1)
+    second.write.format("delta").mode("overwrite").option("replaceWhere", where).save(table)
+    rows = spark.read.format("delta").load(table)
+    rows.groupBy("day").agg(F.avg("delay"), F.count("*")).orderBy("day").toPandas()
     spark.stop()
 
 

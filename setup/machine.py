@@ -1,6 +1,6 @@
-"""What the set-up asks of the machine: Python, Java, room on the disk; each check that fails ends it with one sentence.
+"""Checks of the machine: Python, Java, disk space. One that fails ends the set-up in a sentence.
 
-Its syntax stays that of Python 3.6: an old Python has to get as far as the first check.
+The syntax stays that of Python 3.6: an old Python has to get as far as the first check.
 """
 
 import importlib.util
@@ -11,39 +11,56 @@ import subprocess
 import sys
 from pathlib import Path
 
-FREE_GB = 5  # 2.4 GB here, 1.6 GB in the cache of uv, and some room to work.
+FREE_GB = 5  # 2.4 GB here, 1.6 GB in the cache of uv, and some space to work.
+JAVA_ADVICE = (
+    "install Java 17 or 21 (a JRE is enough) or set JAVA_HOME to one, and run make setup again."
+)
 
 
 def check_python() -> None:
     if sys.version_info[:2] != (3, 11):
         sys.exit(
-            f"Updraft needs Python 3.11, the one version that all of its packages support, and {sys.executable} is "
-            f"Python {sys.version.split()[0]}: install Python 3.11, or name one: make setup PYTHON=/path/to/python3.11"
+            "Updraft needs Python 3.11, the one version that all of its packages support, and "
+            f"{sys.executable} is Python {sys.version.split()[0]}: install Python 3.11, or name "
+            "one: make setup PYTHON=/path/to/python3.11"
         )
-    if importlib.util.find_spec("ensurepip") is None:  # Debian ships it apart from Python.
+    if importlib.util.find_spec("ensurepip") is None:  # Debian has it in a package of its own.
         sys.exit(
-            f"{sys.executable} cannot make virtual environments, it has no ensurepip: install the package "
-            "python3.11-venv (Debian, Ubuntu) and run make setup again."
+            f"{sys.executable} cannot make virtual environments, it has no ensurepip: install "
+            "the package python3.11-venv (Debian, Ubuntu) and run make setup again."
         )
 
 
 def java_version() -> str:
-    """What the Java that spark-submit will take says of itself."""
+    """Return what `java -version` prints, for the Java that spark-submit will use."""
     home = os.environ.get("JAVA_HOME")
-    java, where = (str(Path(home, "bin/java")), f"in JAVA_HOME ({home})") if home else ("java", "on PATH")
-    advice = "install Java 17 or 21 (a JRE is enough) or set JAVA_HOME to one, and run make setup again."
+    java = str(Path(home, "bin/java")) if home else "java"
+    where = f"in JAVA_HOME ({home})" if home else "on PATH"
     try:
-        done = subprocess.run([java, "-version"], check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        completed = subprocess.run(
+            [java, "-version"],
+            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
     except OSError:
-        sys.exit(f"Spark needs Java 17 or 21, and there is no java {where}: {advice}")
-    found = re.search(r'version "((\d+)[^"]*)"', done.stdout)
-    if not found or found.group(2) not in ("17", "21"):
-        what = found.group(1) if found else f"not a Java that runs ({done.stdout.strip()[:120]})"
-        sys.exit(f"Spark needs Java 17 or 21, and the java {where} is {what}: {advice}")
-    return done.stdout
+        sys.exit(f"Spark needs Java 17 or 21, and there is no java {where}: {JAVA_ADVICE}")
+    output = completed.stdout
+    version = re.search(r'version "((\d+)[^"]*)"', output)
+    if not version:
+        problem = f"not a Java that runs ({output.strip()[:120]})"
+    elif version.group(2) not in ("17", "21"):
+        problem = version.group(1)
+    else:
+        return output
+    sys.exit(f"Spark needs Java 17 or 21, and the java {where} is {problem}: {JAVA_ADVICE}")
 
 
-def check_room(folder: Path) -> None:
+def check_disk_space(folder: Path) -> None:
     free = shutil.disk_usage(folder).free / 1e9
     if free < FREE_GB:
-        sys.exit(f"{folder} has {free:.1f} GB free and the set-up needs {FREE_GB} GB: make room and run it again.")
+        sys.exit(
+            f"{folder} has {free:.1f} GB free and the set-up needs {FREE_GB} GB: "
+            "free some space and run it again."
+        )

@@ -1,6 +1,6 @@
-"""The set-up's memory, .venv/setup.json: what each finished step was made from, and which files it made.
+"""What the set-up has made: for each finished step its sources and files, in .venv/setup.json.
 
-It lies in .venv so that removing .venv, or moving it away, forgets everything that was made for it.
+The file is in .venv, so that removing or moving .venv forgets everything that was made for it.
 """
 
 import hashlib
@@ -15,8 +15,11 @@ STAMP = VENV / "setup.json"
 
 
 def digest(*sources: object) -> str:
-    """A hash of the sources: of a path's content, of anything else's text."""
-    parts = [hashlib.sha256(s.read_bytes() if isinstance(s, Path) else str(s).encode()).hexdigest() for s in sources]
+    """Return a hash of the sources: of a path's content, of anything else's text."""
+    parts = []
+    for source in sources:
+        content = source.read_bytes() if isinstance(source, Path) else str(source).encode()
+        parts.append(hashlib.sha256(content).hexdigest())
     return hashlib.sha256("".join(parts).encode()).hexdigest()
 
 
@@ -25,7 +28,7 @@ def entries() -> "dict[str, Any]":
 
 
 def intact(step: str, **expected: str) -> bool:
-    """Whether the step was finished with these hashes, and all its files are there in the sizes they had."""
+    """Whether the step was finished with these hashes, and its files have their sizes still."""
     entry = entries().get(step)
     if entry is None or any(entry[name] != value for name, value in expected.items()):
         return False
@@ -34,17 +37,19 @@ def intact(step: str, **expected: str) -> bool:
 
 
 def begin(step: str) -> None:
-    """Forgets the step, so that one that is killed midway leaves no entry."""
+    """Forget the step, so that a step that is killed leaves no entry."""
     _write({name: entry for name, entry in entries().items() if name != step})
 
 
-def finish(step: str, made: "list[Path]", **hashes: str) -> None:
-    files = {str(path.relative_to(ROOT)): path.stat().st_size for path in made}
+def finish(step: str, result_files: "list[Path]", **hashes: str) -> None:
+    """Note the files that the step has made, and the hashes of its sources."""
+    files = {str(path.relative_to(ROOT)): path.stat().st_size for path in result_files}
     _write({**entries(), step: {**hashes, "files": files}})
 
 
 def _write(content: "dict[str, Any]") -> None:
+    # Standard library only: .venv may not have Updraft's packages yet.
     if VENV.exists():
-        scratch = STAMP.with_suffix(".new")
-        scratch.write_text(json.dumps(content, indent=1))
-        os.replace(scratch, STAMP)
+        unfinished = STAMP.with_suffix(".new")
+        unfinished.write_text(json.dumps(content, indent=1))
+        os.replace(unfinished, STAMP)

@@ -1,65 +1,60 @@
-"""Compares the newest partitions with what the champion has learnt from."""
+"""Compare the newest partitions with the rows that the champion was trained on."""
 
+from updraft.core.arguments import DriftArguments
 from updraft.core.interval import Interval
-from updraft.core.job import Arguments, run_job
-from updraft.core.reports import DriftReport, report_path
+from updraft.core.job import run_job
+from updraft.core.reports import DriftReport
 
 
-def job(arguments: Arguments) -> DriftReport:
-    use_case = arguments.use_case
-    import pandas
-    from pyspark.sql import DataFrame
-    from pyspark.sql import functions as F
-    from upath import UPath
-
-    from updraft.core.schema import quote
-    from updraft.data import tables
-    from updraft.data.ledger import Ledger
+def job(arguments: DriftArguments) -> DriftReport:
+    """Report the drift of each column, and write a page that shows it."""
+    from updraft.core.report_files import page_path, page_uri
+    from updraft.core.schema import FEATURES, TRAIN_ROWS
+    from updraft.data.ledger import DeltaLedger
     from updraft.data.session import session
-    from updraft.decisions.champions import Origin, settle
-    from updraft.models import records
+    from updraft.data.tables import Table
+    from updraft.decisions.champions import Champions
     from updraft.models.provenance import origin
-    from updraft.monitoring.drift import compare
-    from updraft.monitoring.page import SAMPLE_ROWS, write_page
-    from updraft.training.windows import TRAIN_SPLIT
+    from updraft.models.tracking import connect, load_json
+    from updraft.models.versions import registered
+    from updraft.monitoring.drift import compare, has_drifted
+    from updraft.monitoring.page import sample, write_page
 
-    client = records.connect(use_case)
-    entry = settle(client, Ledger(use_case), use_case, Origin(*origin(arguments.report)))
+    use_case = arguments.use_case
+    client = connect(use_case)
+    champions = Champions(client, DeltaLedger(use_case), use_case, origin(arguments.report))
+    entry = champions.current()
     if entry is None or entry.to_version is None:
         return DriftReport(use_case=use_case.name, outcome="no champion")
-    champion, spark = records.registered(client, use_case, entry.to_version), session(use_case)
-    then = records.load_json(champion.run_id, "drift_reference.json")
-    features = tables.read(spark, use_case.name, "features")
-    newest = tables.all_partitions(use_case.name, "features")[-use_case.drift.window :]
+    champion = registered(client, use_case, entry.to_version)
+    spark = session(use_case)
+    table = Table(use_case, FEATURES)
+    features = table.read(spark)
+    newest = table.partitions()[-use_case.drift.window :]
     if not newest:
         return DriftReport(use_case=use_case.name, outcome="no data", champion=champion.version)
     days = Interval(newest[0], newest[-1])
-    now = features.where(days.predicate()).cache()
+    current = features.where(days.predicate()).cache()
     if use_case.unit:
-        learnt = features.where(champion.days.predicate())
-    else:  # What a snapshot was, the newest one does not say.
-        then_version = champion.features_version
-        learnt = tables.read(now.sparkSession, use_case.name, "features", version=then_version).where(TRAIN_SPLIT)
-    columns = compare(now, then, use_case.drift, learnt)
-
-    shown = [name for name, how in then.items() if "names" not in how]  # A page on thousands of names tells nothing.
-
-    def sample(rows: DataFrame) -> pandas.DataFrame:
-        return rows.orderBy(F.xxhash64("row_id")).limit(SAMPLE_ROWS).select(*map(quote, shown)).toPandas()
-
-    page = str(UPath(arguments.report).with_suffix(".html"))
-    write_page(sample(learnt), sample(now), use_case.drift, report_path(page))
+        trained_on = features.where(champion.days.predicate())
+    else:  # The newest snapshot does not say which rows an earlier one had.
+        trained_on = table.read(spark, TRAIN_ROWS, version=champion.features_version)
+    reference = load_json(champion.run_id, "drift_reference.json")
+    columns = compare(current, reference, use_case.drift, trained_on)
+    reference_rows = sample(trained_on, reference)
+    current_rows = sample(current, reference)
+    write_page(reference_rows, current_rows, use_case.drift, page_path(arguments.report))
     return DriftReport(
         use_case=use_case.name,
         champion=champion.version,
         first=days.first,
         last=days.last,
-        detected=sum(column.drifted for column in columns) >= use_case.drift.min_columns,
-        rows=now.count(),
+        detected=has_drifted(columns, use_case.drift),
+        rows=current.count(),
         columns=columns,
-        page=page,
+        page=page_uri(arguments.report),
     )
 
 
 if __name__ == "__main__":
-    run_job(__doc__, job)
+    run_job(DriftArguments, job, __doc__)

@@ -1,79 +1,87 @@
-"""Decides, from the evidence alone, whether the challenger becomes champion, and enters the decision in the ledger."""
+"""Decide from the evidence whether the challenger becomes champion; record it in the ledger."""
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from updraft.core.job import Arguments, run_job
+from updraft.core.arguments import JobArguments
+from updraft.core.evidence import sha256
+from updraft.core.job import run_job
+from updraft.core.ledger import Entry, Origin, key_of
 from updraft.core.reports import GateReport, SearchAndFitReport
 
 if TYPE_CHECKING:
-    from updraft.core.ledger import Entry
-    from updraft.decisions.gate import Case
+    from updraft.decisions.gate import Case, Verdict
 
 
-def job(arguments: Arguments) -> GateReport:
+def job(arguments: JobArguments) -> GateReport:
+    """Decide once: a challenger that this gate has already made champion keeps its approval."""
+    from updraft.data.ledger import DeltaLedger
+    from updraft.decisions.champions import Champions
+    from updraft.decisions.gate import Case, decide
+    from updraft.decisions.promotion import enter_decision, last_decision, note_verdict
+    from updraft.models.provenance import origin
+    from updraft.models.tracking import connect
+    from updraft.models.versions import evidence, evidence_digest
+
     use_case = arguments.use_case
     trained = SearchAndFitReport.read_sibling(arguments.report, "search_and_fit")
-    from updraft.core.evidence import sha256
-    from updraft.core.ledger import Entry, key_of
-    from updraft.data.ledger import Ledger
-    from updraft.decisions.champions import Origin, settle
-    from updraft.decisions.gate import decide
-    from updraft.decisions.promotion import enter_decision, last_decision, note_verdict
-    from updraft.models import records
-    from updraft.models.provenance import origin
-
-    client, ledger, by = records.connect(use_case), Ledger(use_case), Origin(*origin(arguments.report))
-    evidence = records.evidence(client, use_case, trained.version) or {}
-    now = settle(client, ledger, use_case, by)
-    carried_out = now is not None and (now.event, now.version) == ("promoted", trained.version)
-    if carried_out and (approval := last_decision(ledger.entries(), trained.version)):
-        return _report(arguments, approval)  # It is champion by this decision: there is nothing to be decided again.
-    champion, time = now.to_version if now else None, datetime.now(UTC)
-    digest = records.evidence_digest(client, use_case, trained.version)
-    verdict = decide(evidence, use_case.gate, _case(arguments, trained, champion, digest, time))
-    entry = enter_decision(
-        ledger,
-        Entry(
-            number=0,  # The ledger gives it.
-            key=key_of(verdict.promote, trained.version, digest, champion, *verdict.reasons),
-            time=time,
-            event="approved" if verdict.promote else "refused",
-            version=trained.version,
-            from_version=champion,
-            to_version=champion,
-            by=by.by,
-            reasons=verdict.reasons,
-            evidence=sha256(evidence) if evidence else None,
-            run_id=trained.run_id,
-            features_version=trained.features_version,
-            code=by.code,
-        ),
-    )
-    report = _report(arguments, entry)
-    note_verdict(client, use_case, report, evidence)
-    return report
-
-
-def _case(arguments: Arguments, trained: SearchAndFitReport, champion: int | None, digest: str | None, now: datetime) -> "Case":
-    from updraft.decisions.gate import Case
-
-    use_case = arguments.use_case
-    return Case(
+    client = connect(use_case)
+    champions = Champions(client, DeltaLedger(use_case), use_case, origin(arguments.report))
+    document = evidence(client, use_case, trained.version) or {}
+    current = champions.current()
+    if current is not None and (current.event, current.version) == ("promoted", trained.version):
+        approval = last_decision(champions.ledger.entries(), trained.version)
+        if approval is not None:
+            return report_of(approval, use_case.name)
+    case = Case(
         use_case=use_case.name,
         kind=use_case.kind,
         challenger=trained.version,
-        champion=champion,
-        evidence=digest,
+        champion=current.to_version if current is not None else None,
+        evidence=evidence_digest(client, use_case, trained.version),
         features_version=trained.features_version,
         days=(trained.holdout_first, trained.holdout_last) if use_case.unit else None,
-        now=now,
+        now=datetime.now(UTC),
+    )
+    verdict = decide(document, use_case.gate, case)
+    sha = sha256(document) if document else None
+    decision = entry_of(verdict, case, trained, sha, champions.origin)
+    report = report_of(enter_decision(champions.ledger, decision), use_case.name)
+    note_verdict(champions, report, document)
+    return report
+
+
+def entry_of(
+    verdict: "Verdict",
+    case: "Case",
+    trained: SearchAndFitReport,
+    evidence: str | None,
+    origin: Origin,
+) -> Entry:
+    """The decision as an entry of the ledger; ``evidence`` is the hash of its document."""
+    return Entry(
+        number=0,  # The ledger assigns it.
+        key=key_of(
+            verdict.promote, case.challenger, case.evidence, case.champion, *verdict.reasons
+        ),
+        time=case.now,
+        event="approved" if verdict.promote else "refused",
+        version=case.challenger,
+        from_version=case.champion,
+        to_version=case.champion,
+        by=origin.by,
+        reasons=verdict.reasons,
+        evidence=evidence,
+        run_id=trained.run_id,
+        features_version=case.features_version,
+        code=origin.code,
     )
 
 
-def _report(arguments: Arguments, decision: "Entry") -> GateReport:
+def report_of(decision: Entry, use_case_name: str) -> GateReport:
+    """Report a decision as the ledger has it."""
     return GateReport(
-        use_case=arguments.use_case.name,
+        use_case=use_case_name,
         promote=decision.event == "approved",
         challenger=decision.version,
         champion=decision.from_version,
@@ -83,4 +91,4 @@ def _report(arguments: Arguments, decision: "Entry") -> GateReport:
 
 
 if __name__ == "__main__":
-    run_job(__doc__, job)
+    run_job(JobArguments, job, __doc__)

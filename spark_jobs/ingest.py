@@ -1,21 +1,27 @@
-"""Raw files of the landing folder, day by day, into bronze."""
+"""Ingest the raw files of the landing folder into bronze, partition by partition."""
 
-from updraft.core.job import Arguments, run_job
+from updraft.core.arguments import PartitionArguments
+from updraft.core.job import run_job
 from updraft.core.reports import IngestReport
 
 
-def job(arguments: Arguments) -> IngestReport:
-    interval = arguments.interval  # Refused, if it is wrong, before Spark starts.
-    from updraft.data import tables
+def job(arguments: PartitionArguments) -> IngestReport:
+    """Write the raw rows of the interval; without files and without bronze there is no data."""
+    from updraft.core.schema import BRONZE
     from updraft.data.ingestion import ingest
     from updraft.data.session import session
     from updraft.data.sources import raw_files
+    from updraft.data.tables import Table
 
-    files = raw_files(arguments.use_case, interval)
-    if not files and not tables.exists(arguments.use_case.name, "bronze"):
-        return IngestReport(use_case=arguments.use_case.name, first=interval.first, last=interval.last, outcome="no data")
-    return ingest(session(arguments.use_case), arguments.use_case, interval, files)
+    use_case = arguments.use_case
+    interval = arguments.interval
+    files = raw_files(use_case, interval)
+    if not files and not Table(use_case, BRONZE).exists:
+        return IngestReport(
+            use_case=use_case.name, first=interval.first, last=interval.last, outcome="no data"
+        )
+    return ingest(session(use_case), use_case, interval, files)
 
 
 if __name__ == "__main__":
-    run_job(__doc__, job)
+    run_job(PartitionArguments, job, __doc__)

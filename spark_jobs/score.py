@@ -1,61 +1,80 @@
-"""Scores partitions by the champion into predictions: those that are given, or the newest. A recommender also recommends."""
+"""Write the champion's predictions for partitions, and for a recommender the recommendations too.
+
+By default the newest partitions are scored.
+"""
 
 from typing import TYPE_CHECKING
 
+from updraft.core.arguments import ScoreArguments
 from updraft.core.interval import on_days
-from updraft.core.job import Arguments, run_job
+from updraft.core.job import run_job
 from updraft.core.reports import ScoreReport
 
 if TYPE_CHECKING:
     from datetime import date
 
 
-def job(arguments: Arguments) -> ScoreReport:
-    use_case = arguments.use_case
-    from updraft.core.schema import EVENT_DATE
-    from updraft.data import tables
-    from updraft.data.ledger import Ledger
+def job(arguments: ScoreArguments) -> ScoreReport:
+    """Replace the predictions of the days to score by those of the current champion."""
+    from updraft.core.schema import EVENT_DATE, FEATURES, PREDICTIONS, RECOMMENDATIONS
+    from updraft.data.ledger import DeltaLedger
     from updraft.data.session import session
-    from updraft.decisions.champions import Origin, settle
-    from updraft.models import records
+    from updraft.data.tables import Table
+    from updraft.decisions.champions import Champions
+    from updraft.evaluation.kinds import kind_of
     from updraft.models.provenance import origin
     from updraft.models.recommendations import recommendations
     from updraft.models.scoring import predictions
+    from updraft.models.tracking import connect
+    from updraft.models.versions import registered
 
-    client = records.connect(use_case)
-    entry = settle(client, Ledger(use_case), use_case, Origin(*origin(arguments.report)))
+    use_case = arguments.use_case
+    client = connect(use_case)
+    champions = Champions(client, DeltaLedger(use_case), use_case, origin(arguments.report))
+    entry = champions.current()
     if entry is None or entry.to_version is None:
         return ScoreReport(use_case=use_case.name, outcome="no champion")
-    champion, spark = records.registered(client, use_case, entry.to_version), session(use_case)
-    features = tables.read(spark, use_case.name, "features")
-    days = days_to_score(arguments)
+    champion = registered(client, use_case, entry.to_version)
+    spark = session(use_case)
+    table = Table(use_case, FEATURES)
+    features = table.read(spark)
+    days = days_to_score(arguments, table.partitions())
     if not days:
         return ScoreReport(use_case=use_case.name, outcome="no data", champion=champion.version)
-    scored = predictions(features.where(on_days(days)), use_case, champion, entry.key)
+    kind = kind_of(use_case.task)
+    to_score = features.where(on_days(days))
+    scored = predictions(to_score, use_case, champion, entry.key, kind.prediction_columns)
     rows = scored.cache().count()
-    tables.replace(scored, use_case, "predictions", on_days(days))
-    if use_case.kind == "recommendation":
+    with Table(use_case, PREDICTIONS).hold(spark) as held_table:
+        held_table.replace(scored, on_days(days))
+    if kind.recommends:
         known = features.where(features[EVENT_DATE] <= days[-1])
-        tables.replace(recommendations(known, use_case, champion, entry.key), use_case, "recommendations", on_days(days[-1:]))
+        recommended = recommendations(known, use_case, champion, entry.key)
+        with Table(use_case, RECOMMENDATIONS).hold(spark) as held_table:
+            held_table.replace(recommended, on_days(days[-1:]))
     return ScoreReport(
-        use_case=use_case.name, champion=champion.version, entry=entry.key, first=days[0], last=days[-1], rows=rows
+        use_case=use_case.name,
+        champion=champion.version,
+        entry=entry.key,
+        first=days[0],
+        last=days[-1],
+        rows=rows,
     )
 
 
-def days_to_score(arguments: Arguments) -> "list[date]":
-    """The partitions that have rows, of those that are given, or of all the newest."""
-    from updraft.data import tables
-
+def days_to_score(arguments: ScoreArguments, partitions: "list[date]") -> "list[date]":
+    """Select the partitions to score: those of the requested interval, or the newest ones."""
     use_case = arguments.use_case
-    days = tables.all_partitions(use_case.name, "features")
     if not arguments.newest:
-        return sorted({*arguments.interval.days} & {*days})
+        return sorted({*arguments.interval.days} & {*partitions})
     if arguments.until:
-        days = [day for day in days if str(day) <= arguments.until]
-    # A snapshot has a single partition, which is scored whole.
-    number = use_case.serving.partitions or (int(use_case.model.holdout) if use_case.unit else 1)
-    return days[-number:]
+        partitions = [day for day in partitions if str(day) <= arguments.until]
+    number = use_case.serving.partitions
+    if not number:
+        # A snapshot has a single partition, which is scored completely.
+        number = int(use_case.model.holdout) if use_case.unit else 1
+    return partitions[-number:]
 
 
 if __name__ == "__main__":
-    run_job(__doc__, job)
+    run_job(ScoreArguments, job, __doc__)

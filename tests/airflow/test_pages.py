@@ -1,4 +1,4 @@
-"""Pages of jobs are for those who are logged in, and are nothing but pages of jobs."""
+"""The pages of jobs are for users who are logged in, and nothing else is served."""
 
 import http.client
 from pathlib import Path
@@ -15,7 +15,10 @@ PAGE = f"/pages/flights_data/{RUN}/validate.html"
 
 @pytest.fixture(scope="module")
 def reports(root: Path, running: Servers) -> Path:
-    """A run's page, and what must not be served: another file of the run, files elsewhere, a way out."""
+    """A run's page, and what must not be served.
+
+    That is another file of the run, files elsewhere, and a link that leads out.
+    """
     folder = root / "reports" / "flights_data" / RUN
     folder.mkdir(parents=True)
     (folder / "validate.html").write_text("<p>What was found</p>")
@@ -23,38 +26,41 @@ def reports(root: Path, running: Servers) -> Path:
     (folder / "other.html").write_text("secret")
     (root / "reports" / "validate.html").write_text("secret")
     (root / "validate.html").write_text("secret")
-    away = root / "away"
-    away.mkdir()
-    (away / "validate.html").write_text("secret")
-    (root / "reports" / "flights_data" / "link").symlink_to(away)
+    outside = root / "outside"
+    outside.mkdir()
+    (outside / "validate.html").write_text("secret")
+    (root / "reports" / "flights_data" / "link").symlink_to(outside)
     return folder
 
 
 def get(api: AirflowApi, address: str) -> tuple[int, str]:
-    """Ask for an address as it stands: clients for people would tidy it up first."""
-    connection = http.client.HTTPConnection(str(api.client.base_url.host), api.client.base_url.port)
+    """Request an address exactly as it is: httpx would normalize it first."""
+    server = api.client.base_url
+    connection = http.client.HTTPConnection(str(server.host), server.port)
     connection.putrequest("GET", address, skip_accept_encoding=True)
     connection.putheader("Authorization", api.client.headers["Authorization"])
     connection.endheaders()
-    answer = connection.getresponse()
-    return answer.status, answer.read().decode(errors="replace")
+    response = connection.getresponse()
+    return response.status, response.read().decode(errors="replace")
 
 
 def test_anonymous_visitors_see_nothing(api: AirflowApi, running: Servers, reports: Path) -> None:
     for address in ("/pages/", PAGE, "/pages/flights_data/none/validate.html"):
-        answer = httpx.get(f"{running.airflow}{address}", follow_redirects=True)
-        assert answer.status_code == 401, address
-        assert "What was found" not in answer.text
+        response = httpx.get(f"{running.airflow}{address}", follow_redirects=True)
+        assert response.status_code == 401, address
+        assert "What was found" not in response.text
     forged = httpx.get(f"{running.airflow}{PAGE}", cookies={"_token": "forged"})
     assert forged.status_code in (401, 403)
 
 
-def test_a_page_is_content_and_no_part_of_airflow(api: AirflowApi, reports: Path) -> None:
-    answer = api.client.get(PAGE)
-    assert (answer.status_code, answer.text) == (200, "<p>What was found</p>")
-    assert answer.headers["content-type"].startswith("text/html")
-    assert answer.headers["x-content-type-options"] == "nosniff"
-    policy = answer.headers["content-security-policy"]
+def test_a_page_is_sandboxed_content_and_not_part_of_airflow(
+    api: AirflowApi, reports: Path
+) -> None:
+    response = api.client.get(PAGE)
+    assert (response.status_code, response.text) == (200, "<p>What was found</p>")
+    assert response.headers["content-type"].startswith("text/html")
+    assert response.headers["x-content-type-options"] == "nosniff"
+    policy = response.headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "sandbox" in policy
     assert "allow-same-origin" not in policy
@@ -62,12 +68,12 @@ def test_a_page_is_content_and_no_part_of_airflow(api: AirflowApi, reports: Path
 
 
 def test_the_list_names_the_page_and_escapes_what_it_shows(api: AirflowApi, reports: Path) -> None:
-    answer = api.client.get("/pages/")
-    assert answer.status_code == 200
-    assert "Data Docs" in answer.text
-    assert "flights_data/manual__2013-01-15T00%3A00%3A00%2B00%3A00/validate.html" in answer.text
-    # The files that merely lie about are no pages of runs.
-    assert "other" not in answer.text
+    response = api.client.get("/pages/")
+    assert response.status_code == 200
+    assert "Data Docs" in response.text
+    assert "flights_data/manual__2013-01-15T00%3A00%3A00%2B00%3A00/validate.html" in response.text
+    # Other files in the folders are not pages of runs.
+    assert "other" not in response.text
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The servers end when they are told to."""
+"""The servers can be stopped."""
 
 import psutil
 
@@ -9,5 +9,9 @@ def test_down_ends_what_up_has_started(running: servers.Servers) -> None:
     """Last in this folder: it ends the servers of the others."""
     pids = [pid for pid, _ in running.processes.values()]
     assert set(servers.stop()) == set(running.processes)
-    assert not any(psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE for pid in pids)
+    assert not any(is_alive(pid) for pid in pids)
     assert servers.stop() == []
+
+
+def is_alive(pid: int) -> bool:
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE

@@ -6,20 +6,51 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from updraft.cli.champions import champion_lines, parse_moment, table
+from updraft.cli.champions import champion_lines, ledger_table, parse_moment
 from updraft.core.errors import UpdraftError
 from updraft.core.ledger import Entry
 
 START = datetime(2013, 3, 8, 12, tzinfo=UTC)
-FIRST = Entry(0, "a", START, "promoted", 1, None, 1, "flights_training one", ["first model"], "e1", "r1", 7, "0123abc")
-SECOND = Entry(
-    1, "b", START + timedelta(days=2), "rolled back", 3, 1, 3, "ada", ["complaints [by phone]"], None, None, None, "0123abc"
+PROMOTION = Entry(
+    number=0,
+    key="a",
+    time=START,
+    event="promoted",
+    version=1,
+    from_version=None,
+    to_version=1,
+    by="flights_training one",
+    reasons=["first model"],
+    evidence="e1",
+    run_id="r1",
+    features_version=7,
+    code="0123abc",
+)
+ROLLBACK = Entry(
+    number=1,
+    key="b",
+    time=START + timedelta(days=2),
+    event="rolled back",
+    version=3,
+    from_version=1,
+    to_version=3,
+    by="ada",
+    reasons=["complaints [by phone]"],
+    evidence=None,
+    run_id=None,
+    features_version=None,
+    code="0123abc",
 )
 
 
 def test_it_says_who_was_champion_at_a_time_and_why() -> None:
-    ledger = [FIRST, FIRST._replace(number=1, event="refused", time=START + timedelta(days=1), reasons=["worse"]), SECOND]
-    assert champion_lines(ledger, START - timedelta(microseconds=1)) == ["At 2013-03-08 11:59:59 UTC nobody was champion."]
+    refusal = PROMOTION._replace(
+        number=1, event="refused", time=START + timedelta(days=1), reasons=["worse"]
+    )
+    ledger = [PROMOTION, refusal, ROLLBACK]
+    assert champion_lines(ledger, START - timedelta(microseconds=1)) == [
+        "At 2013-03-08 11:59:59 UTC nobody was champion."
+    ]
     assert champion_lines(ledger, START + timedelta(days=1, hours=1)) == [
         "At 2013-03-09 13:00:00 UTC version 1 was champion.",
         "  since    2013-03-08 12:00:00 UTC, promoted by flights_training one",
@@ -37,14 +68,14 @@ def test_it_says_who_was_champion_at_a_time_and_why() -> None:
 
 def test_the_table_shows_what_people_have_written_as_it_is() -> None:
     console = Console(width=200, record=True, file=StringIO())
-    console.print(table([FIRST, SECOND._replace(reasons=["see [/ops/12]"])]))
-    shown = console.export_text()
-    assert "see [/ops/12]" in shown
-    assert "1 to 3" in shown
+    console.print(ledger_table([PROMOTION, ROLLBACK._replace(reasons=["see [/ops/12]"])]))
+    output = console.export_text()
+    assert "see [/ops/12]" in output
+    assert "1 to 3" in output
 
 
 @pytest.mark.parametrize(
-    ("text", "means"),
+    ("text", "moment"),
     [
         ("2013-03-08T12:00", START),
         ("2013-03-08T13:00+01:00", START),
@@ -52,10 +83,12 @@ def test_the_table_shows_what_people_have_written_as_it_is() -> None:
         ("2013-03-08 07:00:00-05:00", START.astimezone(timezone(timedelta(hours=-5)))),
     ],
 )
-def test_a_moment_is_utc_unless_it_says_otherwise_and_a_day_means_its_end(text: str, means: datetime) -> None:
-    assert parse_moment(text) == means
+def test_a_moment_is_utc_unless_it_says_otherwise_and_a_day_means_its_end(
+    text: str, moment: datetime
+) -> None:
+    assert parse_moment(text) == moment
 
 
-def test_a_moment_that_is_none_is_refused() -> None:
+def test_a_text_that_is_no_moment_is_refused() -> None:
     with pytest.raises(UpdraftError, match=r"--at: found 'yesterday', expected a day or a time"):
         parse_moment("yesterday")

@@ -4,26 +4,38 @@ import io
 
 from rich.console import Console
 
-from updraft.cli.closing import Closing, show
+from updraft.cli.closing import Closing, RegisteredModel, show
 
 
-def shown(metric: str) -> list[str]:
+def closing_lines(metric: str) -> list[str]:
     """The lines of the closing for one model that was refused."""
-    metrics = {"log_loss": 0.9, "accuracy": 0.7, "macro_f1": 0.6, "recall": 0.5, "precision": 0.4}
-    reasons = ["too few rows", "no gain [at all]"]
-    one = {"version": 1, "algorithm": "random_forest", "metrics": metrics, "verdict": "refused", "reasons": reasons}
-    closing = Closing(use_case="any", ok=True, seconds=1, steps=[], models=[one])
-    console = Console(width=80, file=io.StringIO())
-    show(closing, console, {}, metric, "the run")
-    text: str = console.file.getvalue()  # type: ignore[attr-defined]
-    return text.splitlines()
+    model = RegisteredModel(
+        version=1,
+        algorithm="random_forest",
+        metrics={
+            "log_loss": 0.9,
+            "accuracy": 0.7,
+            "macro_f1": 0.6,
+            "recall": 0.5,
+            "precision": 0.4,
+        },
+        verdict="refused",
+        reasons=["too few rows", "no gain [at all]"],
+    )
+    closing = Closing(use_case="any", ok=True, seconds=1, steps=[], models=[model])
+    output = io.StringIO()
+    show(closing, Console(width=80, file=output), {}, metric, "the run")
+    return output.getvalue().splitlines()
 
 
 def test_the_gates_metric_comes_first_then_what_the_models_have() -> None:
-    head = next(line for line in shown("macro_f1") if "algorithm" in line)
-    names = [name.strip() for name in head.strip("\u2503").split("\u2503")]
-    assert names == ["version", "algorithm", "macro_f1", "log_loss", "accuracy", "recall", "verdict"]
+    heading = next(line for line in closing_lines("macro_f1") if "algorithm" in line)
+    names = [name.strip() for name in heading.strip("\u2503").split("\u2503")]
+    assert names == [
+        *("version", "algorithm", "macro_f1", "log_loss", "accuracy", "recall", "verdict")
+    ]
 
 
 def test_each_reason_has_a_line_of_its_own_as_it_is() -> None:
-    assert {"version 1 refused: too few rows", "version 1 refused: no gain [at all]"} < set(shown("macro_f1"))
+    lines = set(closing_lines("macro_f1"))
+    assert {"version 1 refused: too few rows", "version 1 refused: no gain [at all]"} < lines

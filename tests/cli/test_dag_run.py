@@ -1,4 +1,4 @@
-"""A DAG run without a scheduler, in a real Airflow: retries, branches, and a run that another DAG has made."""
+"""A DAG run without a scheduler, in a real Airflow: retries, branches, runs made by other DAGs."""
 
 import json
 import subprocess
@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import environment
 from updraft.cli import servers
-from updraft.core.settings import REPO, settings
+from updraft.core.settings import REPO
 
 DAGS = """
 from datetime import timedelta
@@ -35,8 +36,12 @@ with DAG("first", schedule=None):
     def stay():
         pass
 
-    made = {"trigger_dag_id": "second", "trigger_run_id": "made__{{ run_id }}", "conf": {"word": "told"}}
-    go = TriggerDagRunOperator(task_id="go", **made)
+    go = TriggerDagRunOperator(
+        task_id="go",
+        trigger_dag_id="second",
+        trigger_run_id="made__{{ run_id }}",
+        conf={"word": "passed on"},
+    )
     branch = choose()
     flaky() >> branch >> [go, stay()]
 
@@ -61,7 +66,7 @@ with DAG("third", schedule=None):
 
     @task
     def after():
-        (HERE / "after.txt").write_text("must not be")
+        (HERE / "after.txt").write_text("must not exist")
 
     fails() >> after()
 """
@@ -69,38 +74,52 @@ with DAG("third", schedule=None):
 
 @pytest.fixture(scope="module")
 def dags(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    folder = tmp_path_factory.mktemp("dag_run")
-    (folder / "dags").mkdir()
-    (folder / "dags" / "three.py").write_text(DAGS)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("UPDRAFT_ROOT", str(folder))
-        patch.setenv("AIRFLOW__CORE__DAGS_FOLDER", str(folder / "dags"))
-        settings.cache_clear()
+    root = tmp_path_factory.mktemp("dag_run")
+    folder = root / "dags"
+    folder.mkdir()
+    (folder / "three.py").write_text(DAGS)
+    with environment({"UPDRAFT_ROOT": str(root), "AIRFLOW__CORE__DAGS_FOLDER": str(folder)}):
         servers._migrate(servers.environment("", ""))
-        yield folder / "dags"
-    settings.cache_clear()
+        yield folder
 
 
 def run(dag_id: str, run_id: str, **conf: object) -> tuple[int, list[tuple[str, str]]]:
-    """The exit code, and the tasks' states as they were told."""
+    """Run a DAG; return the exit code and the states of its tasks as they were reported."""
     command = [sys.executable, "-m", "updraft.cli.dag_run", dag_id, run_id, json.dumps(conf)]
-    done = subprocess.run(
-        command, env=servers.environment("", ""), cwd=REPO, capture_output=True, text=True, check=False, timeout=120
+    completed = subprocess.run(
+        command,
+        env=servers.environment("", ""),
+        cwd=REPO,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
     )
-    return done.returncode, [(event["task"], event["state"]) for event in map(json.loads, done.stdout.splitlines())]
+    events = [json.loads(line) for line in completed.stdout.splitlines()]
+    return completed.returncode, [(event["task"], event["state"]) for event in events]
 
 
-def test_a_run_is_retried_branches_and_makes_one_that_is_taken_up(dags: Path) -> None:
-    tries = [("flaky", "running"), ("flaky", "up_for_retry"), ("flaky", "running"), ("flaky", "success")]
+def test_a_run_is_retried_branches_and_makes_one_that_is_continued(dags: Path) -> None:
+    flaky = [
+        ("flaky", "running"),
+        ("flaky", "up_for_retry"),
+        ("flaky", "running"),
+        ("flaky", "success"),
+    ]
     branch = [("choose", "running"), ("choose", "success"), ("go", "running"), ("go", "success")]
-    assert run("first", "run__1", go=True) == (0, [*tries, *branch])
-    assert not (dags / "note.txt").exists()  # Made, and not yet run.
-    second = [("note", "running"), ("note", "success"), ("nothing", "running"), ("nothing", "skipped")]
+    assert run("first", "run__1", go=True) == (0, [*flaky, *branch])
+    assert not (dags / "note.txt").exists()  # The second run exists, but has not been run.
+    second = [
+        ("note", "running"),
+        ("note", "success"),
+        ("nothing", "running"),
+        ("nothing", "skipped"),
+    ]
     assert run("second", "made__run__1") == (0, second)
-    assert (dags / "note.txt").read_text() == "made__run__1 told"
+    assert (dags / "note.txt").read_text() == "made__run__1 passed on"
 
 
-def test_a_run_that_has_ended_is_not_done_again(dags: Path) -> None:
+def test_a_run_that_has_ended_is_not_repeated(dags: Path) -> None:
     assert run("first", "run__2")[0] == 0
     assert run("first", "run__2") == (0, [])
 

@@ -1,4 +1,4 @@
-"""`updraft schema` says all that a use_case.yaml may hold, and nothing else."""
+"""`updraft schema` prints all that a use_case.yaml may hold, and nothing else."""
 
 import json
 import re
@@ -13,14 +13,14 @@ from updraft.core.settings import REPO
 from updraft.core.use_case import UseCase
 
 
-def printed(*words: str) -> str:
-    done = CliRunner().invoke(app, ["schema", *words])
-    assert done.exit_code == 0
-    return done.stdout
+def schema_output(*options: str) -> str:
+    result = CliRunner().invoke(app, ["schema", *options])
+    assert result.exit_code == 0
+    return result.stdout
 
 
 def test_it_names_every_key_with_its_type_default_and_meaning() -> None:
-    text = printed()
+    text = schema_output()
     content = yaml.safe_load(text)
     assert set(content) == set(UseCase.model_fields) - {"name", "folder"}
     assert set(content["data"]) == set(Data.model_fields)
@@ -30,14 +30,14 @@ def test_it_names_every_key_with_its_type_default_and_meaning() -> None:
     lines = [line.strip() for line in text.splitlines()]
     assert "max_quarantine:  # number >= 0 <= 1; default 0.1" in lines
     assert "start:  # date; required" in lines
-    at = next(place for place, line in enumerate(lines) if line.startswith("trials:"))
-    assert lines[at - 1] == f"# {Search.model_fields['trials'].description}"
+    trials = next(number for number, line in enumerate(lines) if line.startswith("trials:"))
+    assert lines[trials - 1] == f"# {Search.model_fields['trials'].description}"
     rules = next(line for line in lines if line.startswith("rule:"))
     assert {"better", "not_worse"} <= set(re.findall(r"\w+", rules))
 
 
-def test_it_names_every_kinds_algorithms_and_metrics_and_whose_names_hyperparameters_have() -> None:
-    text = re.sub(r"\n +#", "", printed())  # Its lines are wrapped.
+def test_it_lists_algorithms_and_metrics_by_kind_and_the_source_of_hyperparameter_names() -> None:
+    text = re.sub(r"\n +#", "", schema_output())  # Its lines are wrapped.
     for kind, traits in TRAITS.items():
         assert f" Kind {kind}: {', '.join(traits.algorithms)}." in text
         assert f" Kind {kind}: {', '.join(traits.metrics)}." in text
@@ -45,14 +45,17 @@ def test_it_names_every_kinds_algorithms_and_metrics_and_whose_names_hyperparame
 
 
 def test_every_key_is_explained() -> None:
-    lines = printed().splitlines()
-    keys = [place for place, line in enumerate(lines) if re.match(r" *\w+:  #", line)]
+    lines = schema_output().splitlines()
+    keys = [number for number, line in enumerate(lines) if re.match(r" *\w+:  #", line)]
     assert len(keys) > 50
-    assert [lines[place] for place in keys if not lines[place - 1].lstrip().startswith("# ")] == []
+    unexplained = [
+        lines[number] for number in keys if not lines[number - 1].lstrip().startswith("# ")
+    ]
+    assert unexplained == []
 
 
 def test_the_json_schema_knows_every_key_of_the_use_cases() -> None:
-    schema = json.loads(printed("--json"))
+    schema = json.loads(schema_output("--json"))
     assert not {"name", "folder"} & {*schema["properties"], *schema["required"]}
     files = list((REPO / "use_cases").glob("*/use_case.yaml"))
     assert files

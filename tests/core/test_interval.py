@@ -18,7 +18,7 @@ def test_without_an_end_the_first_day_stands_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("start", "end", "says"),
+    ("start", "end", "message"),
     [
         ("None", "None", "no data interval"),
         (None, "2013-01-01", "no data interval"),
@@ -29,6 +29,8 @@ def test_without_an_end_the_first_day_stands_alone() -> None:
         ("2013-01-01", "2999-01-01", "end: found 2999-01-01, which lies in the future"),
     ],
 )
-def test_wrong_days_are_refused_in_a_sentence(start: str | None, end: str | None, says: str) -> None:
-    with pytest.raises(UpdraftError, match=says):
+def test_wrong_days_are_refused_in_a_sentence(
+    start: str | None, end: str | None, message: str
+) -> None:
+    with pytest.raises(UpdraftError, match=message):
         parse_interval(start, end)

@@ -9,7 +9,9 @@ from updraft.core.reports import IngestReport
 
 def test_a_report_is_read_as_it_was_written_and_nothing_else_is_left(root: Path) -> None:
     uri = "reports/flights_data/scheduled__2013-01-02T00:00:00+00:00/ingest.json"
-    report = IngestReport(use_case="flights", first=date(2013, 1, 1), last=date(2013, 1, 1), files=1, rows=842)
+    report = IngestReport(
+        use_case="flights", first=date(2013, 1, 1), last=date(2013, 1, 1), files=1, rows=842
+    )
     report.write(uri)
     assert IngestReport.read(uri) == report
     assert [path.name for path in (root / uri).parent.iterdir()] == ["ingest.json"]

@@ -13,7 +13,7 @@ from updraft.core.use_case import load_use_case, use_case_names
 
 @pytest.fixture
 def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The flights in a folder of use cases of their own, to be spoilt."""
+    """A copy of the use case flights, to be broken by a test."""
     shutil.copytree(REPO / "use_cases", tmp_path / "use_cases")
     monkeypatch.setenv("UPDRAFT_USE_CASES", str(tmp_path / "use_cases"))
     settings.cache_clear()
@@ -21,14 +21,14 @@ def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     settings.cache_clear()
 
 
-def test_every_use_case_of_the_repository_is_right() -> None:
+def test_every_use_case_of_the_repository_is_valid() -> None:
     names = use_case_names()
     assert names
     for name in names:
         assert load_use_case(name).features_sql.strip()
 
 
-def spoil(file: Path, change: dict[str, Any]) -> str:
+def break_use_case(file: Path, change: dict[str, Any]) -> str:
     content = yaml.safe_load(file.read_text())
     for section, values in change.items():
         content[section] = {**content[section], **values} if isinstance(values, dict) else values
@@ -39,7 +39,7 @@ def spoil(file: Path, change: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "message"),
     [
         ({"modle": 1}, "Did you mean 'model'?"),
         ({"gate": {"min_gian": 0.1}}, "gate.min_gian"),
@@ -51,8 +51,20 @@ def spoil(file: Path, change: dict[str, Any]) -> str:
         ({"data": {"max_quarantine": 1.5}}, "less than or equal to 1"),
         ({"model": {"algorithms": {}}}, "algorithms"),
         ({"model": {"algorithms": {"lightgmb": {}}}}, "lightgmb"),
-        ({"model": {"algorithms": {"lightgbm": {"fixed": {"num_leaves": 9}, "search": {"num_leaves": [7]}}}}}, "keep one"),
-        ({"model": {"search": {"method": "grid"}}}, "grid needs lists of values, but ['regParam'] are ranges"),
+        (
+            {
+                "model": {
+                    "algorithms": {
+                        "lightgbm": {"fixed": {"num_leaves": 9}, "search": {"num_leaves": [7]}}
+                    }
+                }
+            },
+            "keep one",
+        ),
+        (
+            {"model": {"search": {"method": "grid"}}},
+            "grid needs lists of values, but ['regParam'] are ranges",
+        ),
         (
             {
                 "model": {
@@ -67,12 +79,12 @@ def spoil(file: Path, change: dict[str, Any]) -> str:
         ({"kind": "binari"}, "kind"),
     ],
 )
-def test_a_mistake_is_named(copy: Path, change: dict[str, Any], says: str) -> None:
-    assert says in spoil(copy, change)
+def test_a_mistake_is_named(copy: Path, change: dict[str, Any], message: str) -> None:
+    assert message in break_use_case(copy, change)
 
 
 def test_all_mistakes_are_listed_at_once(copy: Path) -> None:
-    text = spoil(copy, {"gate": {"rule": "best"}, "drift": {"psi": -1}, "owner": None})
+    text = break_use_case(copy, {"gate": {"rule": "best"}, "drift": {"psi": -1}, "owner": None})
     assert all(place in text for place in ("gate.rule", "drift.psi", "owner"))
 
 

@@ -1,4 +1,4 @@
-"""B21: what Airflow lets through in a run's configuration, and a job must refuse before it starts."""
+"""Mistakes in a run's configuration that Airflow accepts, and a job refuses at its start."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +15,8 @@ def run(run_type: str, conf: dict[str, Any] | None) -> Any:
     return SimpleNamespace(run_type=run_type, conf=conf)
 
 
-def test_b21_a_backfill_with_days_of_its_own_is_refused() -> None:
+@pytest.mark.bad_input("B21")
+def test_a_backfill_with_days_of_its_own_is_refused() -> None:
     """Each of its runs would do all of them."""
     with pytest.raises(UpdraftError, match="in a backfill, each of whose runs"):
         check_form(run("backfill", {"start": "2013-01-01", "end": "2013-01-31"}), FIELDS)
@@ -23,6 +24,8 @@ def test_b21_a_backfill_with_days_of_its_own_is_refused() -> None:
     check_form(run("manual", {"start": "2013-01-01"}), FIELDS)
 
 
-def test_b21_an_unknown_key_is_refused_with_the_nearest_right_spelling() -> None:
-    with pytest.raises(UpdraftError, match=r"'strat' is not a field of the form\. Did you mean 'start'\?"):
+@pytest.mark.bad_input("B21")
+def test_an_unknown_key_is_refused_with_the_nearest_right_spelling() -> None:
+    expected = r"'strat' is not a field of the form\. Did you mean 'start'\?"
+    with pytest.raises(UpdraftError, match=expected):
         check_form(run("manual", {"strat": "2013-01-01"}), FIELDS)

@@ -1,53 +1,67 @@
 """Features: only what was known at departure, the right hour's weather, one row for each flight."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from pyspark.errors import AnalysisException
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
-from tests.conftest import lay, run_data
+from tests.conftest import environment, run_data, write_flights
 from updraft.core.errors import UpdraftError
+from updraft.core.interval import parse_interval
+from updraft.core.schema import CLEAN, FEATURES
 from updraft.core.use_case import UseCase
-from updraft.data import tables
-from updraft.data.features import features
+from updraft.data.features import build_features, features
+from updraft.data.tables import Table
 
 
 @pytest.fixture(scope="module")
-def data(spark: SparkSession, flights: UseCase, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    import os
-
-    from updraft.core.settings import settings
-
+def data(
+    spark: SparkSession, flights: UseCase, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Path]:
     root = tmp_path_factory.mktemp("features")
-    before = os.environ.get("UPDRAFT_ROOT")
-    os.environ["UPDRAFT_ROOT"] = str(root)
-    settings.cache_clear()
-    lay(root, "2013-01-15", "2013-01-16")
-    run_data(spark, flights, "2013-01-15", "2013-01-16")
-    yield root
-    os.environ.pop("UPDRAFT_ROOT") if before is None else os.environ.update(UPDRAFT_ROOT=before)
-    settings.cache_clear()
+    with environment({"UPDRAFT_ROOT": str(root)}):
+        write_flights(root, "2013-01-15", "2013-01-16")
+        run_data(spark, flights, "2013-01-15", "2013-01-16")
+        yield root
 
 
-def test_one_row_for_each_clean_flight_and_labels_where_it_arrived(spark: SparkSession, data: Path) -> None:
-    clean, built = tables.read(spark, "flights", "clean"), tables.read(spark, "flights", "features")
+@pytest.fixture
+def clean(spark: SparkSession, flights: UseCase, data: Path) -> DataFrame:
+    return Table(flights, CLEAN).read(spark)
+
+
+def test_one_row_for_each_clean_flight_and_labels_where_it_arrived(
+    spark: SparkSession, flights: UseCase, clean: DataFrame
+) -> None:
+    built = Table(flights, FEATURES).read(spark)
     assert built.count() == clean.count() > 1500
     late = clean.where("arr_delay > 15").count()
     assert built.where("label = 1").count() == late > 0
     assert built.where("label IS NULL").count() == clean.where("arr_delay IS NULL").count() > 0
 
 
-def test_the_weather_is_that_of_the_hour_before(spark: SparkSession, data: Path) -> None:
-    weather = spark.read.option("header", True).csv(str(data / "landing/flights/lookups/weather.csv"))
-    weather.createOrReplaceTempView("w")
-    tables.read(spark, "flights", "clean").createOrReplaceTempView("c")
-    tables.read(spark, "flights", "features").createOrReplaceTempView("f")
+def test_the_weather_is_that_of_the_hour_before(
+    spark: SparkSession, flights: UseCase, data: Path, clean: DataFrame
+) -> None:
+    weather_file = str(data / "landing/flights/lookups/weather.csv")
+    spark.read.option("header", True).csv(weather_file).createOrReplaceTempView("w")
+    clean.createOrReplaceTempView("c")
+    Table(flights, FEATURES).read(spark).createOrReplaceTempView("f")
     compared = spark.sql("""
-        SELECT count(*) AS n, count_if(f.temp = CAST(w.temp AS DOUBLE) AND f.humid = CAST(w.humid AS DOUBLE)) AS same
+        SELECT
+            count(*) AS n,
+            count_if(
+                f.temp = CAST(w.temp AS DOUBLE) AND f.humid = CAST(w.humid AS DOUBLE)
+            ) AS same
         FROM f JOIN c USING (row_id)
-        JOIN w ON w.origin = c.origin AND CAST(w.year AS INT) = c.year AND CAST(w.month AS INT) = c.month
-              AND CAST(w.day AS INT) = c.day AND CAST(w.hour AS INT) = c.hour - 1
+        JOIN w
+            ON w.origin = c.origin
+            AND CAST(w.year AS INT) = c.year
+            AND CAST(w.month AS INT) = c.month
+            AND CAST(w.day AS INT) = c.day
+            AND CAST(w.hour AS INT) = c.hour - 1
     """).first()
     assert compared is not None
     assert compared["same"] == compared["n"] > 1000
@@ -55,22 +69,24 @@ def test_the_weather_is_that_of_the_hour_before(spark: SparkSession, data: Path)
 
 @pytest.mark.parametrize("late", ["arr_delay", "dep_delay", "dep_time", "arr_time", "air_time"])
 def test_what_is_known_later_cannot_be_used(
-    spark: SparkSession, flights: UseCase, data: Path, late: str, tmp_path: Path
+    spark: SparkSession, flights: UseCase, clean: DataFrame, late: str, tmp_path: Path
 ) -> None:
     leaking = flights.model_copy(update={"folder": tmp_path})
-    (tmp_path / "features.sql").write_text("SELECT row_id, event_time, LATE FROM clean".replace("LATE", late))
+    query = "SELECT row_id, event_time, LATE FROM clean".replace("LATE", late)
+    (tmp_path / "features.sql").write_text(query)
     with pytest.raises(AnalysisException, match=late):
-        features(spark, leaking, tables.read(spark, "flights", "clean"))
+        features(spark, leaking, clean)
 
 
-def test_a_lookup_that_doubles_rows_is_refused(spark: SparkSession, flights: UseCase, data: Path, tmp_path: Path) -> None:
-    from updraft.core.interval import parse_interval
-    from updraft.data.features import build_features
-
+def test_a_lookup_that_doubles_rows_is_refused(
+    spark: SparkSession, flights: UseCase, data: Path, tmp_path: Path
+) -> None:
     (tmp_path / "features.sql").write_text(
         "SELECT row_id, event_time, distance FROM clean LATERAL VIEW explode(array(1, 2)) AS twice"
     )
-    before = tables.version("flights", "features")
+    doubling = flights.model_copy(update={"folder": tmp_path})
+    table = Table(flights, FEATURES)
+    before = table.version
     with pytest.raises(UpdraftError, match="expected one row for each"):
-        build_features(spark, flights.model_copy(update={"folder": tmp_path}), parse_interval("2013-01-15", None))
-    assert tables.version("flights", "features") == before
+        build_features(spark, doubling, parse_interval("2013-01-15", None))
+    assert table.version == before

@@ -1,9 +1,11 @@
-"""The ledger's table: what stands in it, for Spark too, and that no two entries get one place."""
+"""The ledger's table: its content, for Spark too, and that no two entries get one number."""
 
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,104 +14,173 @@ from pyspark.sql import SparkSession
 
 from updraft.core.errors import UpdraftError
 from updraft.core.ledger import Entry
+from updraft.core.schema import LEDGER
 from updraft.core.use_case import UseCase
-from updraft.data import ledger, tables
-from updraft.data.ledger import Ledger
+from updraft.data import ledger
+from updraft.data.ledger import DeltaLedger, _HeldLedger
+from updraft.data.tables import Table
 
-ENTRY = Entry(0, "k", datetime(2013, 3, 8, 12, 0, 0, 1, UTC), "refused", 2, 1, 1, "us", ["worse", "late"], "e", "r", 2**40, "c")
-FIRST = Entry(0, "l", datetime(2013, 3, 8, tzinfo=UTC), "adopted", 1, None, 1, "us", [], None, None, None, "c")
-MINUTES = """
+ENTRY = Entry(
+    number=0,
+    key="k",
+    time=datetime(2013, 3, 8, 12, 0, 0, 1, UTC),
+    event="refused",
+    version=2,
+    from_version=1,
+    to_version=1,
+    by="us",
+    reasons=["worse", "late"],
+    evidence="e",
+    run_id="r",
+    features_version=2**40,
+    code="c",
+)
+FIRST = Entry(
+    number=0,
+    key="l",
+    time=datetime(2013, 3, 8, tzinfo=UTC),
+    event="adopted",
+    version=1,
+    from_version=None,
+    to_version=1,
+    by="us",
+    reasons=[],
+    evidence=None,
+    run_id=None,
+    features_version=None,
+    code="c",
+)
+SPARK_SCHEMA = """
+    number INT, key STRING, time TIMESTAMP, event STRING, version INT, from_version INT,
+    to_version INT, by STRING, reasons ARRAY<STRING>, evidence STRING, run_id STRING,
+    features_version BIGINT, code STRING
+"""
+# Another process that holds the ledger until it gets a line, then adds an entry.
+OTHER_PROCESS = """
     import sys
     from datetime import UTC, datetime
     from updraft.core.ledger import Entry
     from updraft.core.use_case import load_use_case
-    from updraft.data.ledger import Ledger
-    ledger = Ledger(load_use_case("flights"))
-    with ledger.held():
+    from updraft.data.ledger import DeltaLedger
+    with DeltaLedger(load_use_case("flights")).hold() as held:
         print("held", flush=True)
         sys.stdin.readline()
-        ledger.add(Entry(0, "k", datetime.now(UTC), "refused", 1, None, None, "us", [], None, None, None, "c"), [])
+        now = datetime.now(UTC)
+        entry = Entry(0, "k", now, "refused", 1, None, None, "us", [], None, None, None, "c")
+        held.add(entry, [])
 """
+
+
+@contextmanager
+def other_process() -> Iterator["subprocess.Popen[str]"]:
+    """Another process that holds the ledger of the flights."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(OTHER_PROCESS)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout
+        assert process.stdout.readline() == "held\n"
+        yield process
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_entries_come_back_in_order_as_they_were_and_spark_reads_them(
     spark: SparkSession, root: Path, flights: UseCase
 ) -> None:
-    kept = Ledger(flights)
-    assert kept.entries() == []
-    for entry in (FIRST, ENTRY):
-        kept.add(entry, kept.entries())
-    assert kept.entries() == [FIRST, ENTRY._replace(number=1)]
-    table = tables.read(spark, "flights", "ledger")
-    assert [row.asDict()["reasons"] for row in table.orderBy("number").collect()] == [[], ["worse", "late"]]
+    delta_ledger = DeltaLedger(flights)
+    assert delta_ledger.entries() == []
+    with delta_ledger.hold() as held:
+        for entry in (FIRST, ENTRY):
+            held.add(entry, held.entries())
+    assert delta_ledger.entries() == [FIRST, ENTRY._replace(number=1)]
+    table = Table(flights, LEDGER).read(spark)
+    rows = table.orderBy("number").collect()
+    assert [row.asDict()["reasons"] for row in rows] == [[], ["worse", "late"]]
     assert dict(table.dtypes)["time"] == "timestamp"
-    assert [row["us"] for row in table.selectExpr("unix_micros(time) us").orderBy("us").collect()][1] % 10**6 == 1
+    times = table.selectExpr("unix_micros(time) us").orderBy("us").collect()
+    assert [row["us"] for row in times][1] % 10**6 == 1
 
 
-def test_a_ledger_that_spark_has_written_goes_on(spark: SparkSession, root: Path, flights: UseCase) -> None:
-    schema = """number INT, key STRING, time TIMESTAMP, event STRING, version INT, from_version INT, to_version INT, by STRING,
-        reasons ARRAY<STRING>, evidence STRING, run_id STRING, features_version BIGINT, code STRING"""
-    rows = spark.createDataFrame([tuple(FIRST)], schema)
-    rows.write.format("delta").option("delta.appendOnly", "true").save(tables.table_path("flights", "ledger"))
-    Ledger(flights).add(ENTRY, [FIRST])
-    assert Ledger(flights).entries() == [FIRST, ENTRY._replace(number=1)]
+def test_a_ledger_that_spark_has_written_goes_on(
+    spark: SparkSession, root: Path, flights: UseCase
+) -> None:
+    rows = spark.createDataFrame([tuple(FIRST)], SPARK_SCHEMA)
+    writer = rows.write.format("delta").option("delta.appendOnly", "true")
+    writer.save(Table(flights, LEDGER).location.spark)
+    with DeltaLedger(flights).hold() as held:
+        held.add(ENTRY, [FIRST])
+    assert DeltaLedger(flights).entries() == [FIRST, ENTRY._replace(number=1)]
 
 
-def test_who_decides_is_alone_until_it_ends(root: Path, flights: UseCase, monkeypatch: pytest.MonkeyPatch) -> None:
-    other = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(MINUTES)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    try:
-        assert other.stdout
-        assert other.stdout.readline() == "held\n"
+def test_who_decides_is_alone_until_it_ends(
+    root: Path, flights: UseCase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delta_ledger = DeltaLedger(flights)
+    with other_process() as process:
         monkeypatch.setattr(ledger, "LOCK_SECONDS", 0.2)
-        with pytest.raises(UpdraftError, match=r"another process has held .*ledger\.lock"), Ledger(flights).held():
+        message = r"another process has held .*ledger\.lock"
+        with pytest.raises(UpdraftError, match=message), delta_ledger.hold():
             pass
-        other.communicate("decide\n", timeout=60)
-        with Ledger(flights).held():
-            assert [one.number for one in Ledger(flights).entries()] == [0]
-    finally:
-        other.kill()
-        other.wait()
+        process.communicate("decide\n", timeout=60)
+        with delta_ledger.hold() as held:
+            assert [entry.number for entry in held.entries()] == [0]
 
 
-def test_the_lock_of_a_killed_process_is_free(root: Path, flights: UseCase, monkeypatch: pytest.MonkeyPatch) -> None:
-    other = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(MINUTES)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert other.stdout
-    assert other.stdout.readline() == "held\n"
-    other.kill()
-    other.wait()
+def test_the_lock_of_a_killed_process_is_free(
+    root: Path, flights: UseCase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with other_process() as process:
+        process.kill()
+        process.wait()
     monkeypatch.setattr(ledger, "LOCK_SECONDS", 0.2)
-    with Ledger(flights).held():
-        assert Ledger(flights).entries() == []
+    with DeltaLedger(flights).hold() as held:
+        assert held.entries() == []
 
 
-def test_an_entry_that_comes_between_decision_and_writing_refuses_the_other(root: Path, flights: UseCase) -> None:
-    kept = Ledger(flights)
-    for before in ([], [FIRST]):
-        kept.add(FIRST, before)
-        with pytest.raises(UpdraftError, match=rf"was not written: .*Expected the {len(before)} entries.* decides anew"):
-            kept.add(ENTRY, before)
-    assert [one.event for one in kept.entries()] == ["adopted", "adopted"]
+def test_an_entry_that_comes_between_decision_and_writing_refuses_the_other(
+    root: Path, flights: UseCase
+) -> None:
+    with DeltaLedger(flights).hold() as held:
+        for before in ([], [FIRST]):
+            held.add(FIRST, before)
+            expected = f"Expected the {len(before)} entries"
+            message = rf"was not written: .*{expected}.* decides anew"
+            with pytest.raises(UpdraftError, match=message):
+                held.add(ENTRY, before)
+        assert [entry.event for entry in held.entries()] == ["adopted", "adopted"]
 
 
 @pytest.mark.parametrize("before", [[], [FIRST]])
-def test_of_entries_that_are_written_at_once_one_stays(root: Path, flights: UseCase, before: list[Entry]) -> None:
-    kept = Ledger(flights)
+def test_one_of_several_simultaneous_entries_stays(
+    root: Path, flights: UseCase, before: list[Entry]
+) -> None:
+    without_lock = _HeldLedger(DeltaLedger(flights))
     for entry in before:
-        kept.add(entry, [])
+        without_lock.add(entry, [])
 
     def add(key: str) -> str:
         try:
-            kept.add(ENTRY._replace(key=key), before)  # Without the lock.
+            without_lock.add(ENTRY._replace(key=key), before)
             return key
         except UpdraftError as error:
             return str(error)
 
     with ThreadPoolExecutor(8) as threads:
-        said = list(threads.map(add, "abcdefgh"))
-    *_, last = kept.entries()
-    assert kept.entries() == [*before, ENTRY._replace(number=len(before), key=last.key)]
-    assert sorted(words == last.key for words in said) == [False] * 7 + [True]
+        results = list(threads.map(add, "abcdefgh"))
+    *_, last = without_lock.entries()
+    added = ENTRY._replace(number=len(before), key=last.key)
+    assert without_lock.entries() == [*before, added]
+    assert sorted(result == last.key for result in results) == [False] * 7 + [True]
+
+
+def test_nothing_is_added_once_the_lock_is_released(root: Path, flights: UseCase) -> None:
+    with DeltaLedger(flights).hold() as held:
+        held.add(FIRST, [])
+    with pytest.raises(RuntimeError, match="lock has been released"):
+        held.add(ENTRY, held.entries())
+    assert len(DeltaLedger(flights).entries()) == 1

@@ -1,4 +1,4 @@
-"""B13: an empty partition, an empty file and a header alone are "no data", and never "passed"."""
+"""An empty partition, an empty file and a header alone are "no data", and never "passed"."""
 
 import shutil
 from pathlib import Path
@@ -6,68 +6,89 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from tests.conftest import lay, load_job, run_data
+from spark_jobs import validate
+from tests.conftest import run_data, write_flights
+from updraft.core.arguments import PartitionArguments
 from updraft.core.errors import UpdraftError
 from updraft.core.interval import parse_interval
+from updraft.core.reports import IngestReport
+from updraft.core.schema import BRONZE, CLEAN, FEATURES, QUARANTINE
 from updraft.core.use_case import UseCase
-from updraft.data import tables
 from updraft.data.features import build_features
 from updraft.data.ingestion import ingest
 from updraft.data.sources import raw_files
+from updraft.data.tables import Table, partitions_of
 
 REPORT = "reports/tests/validate.json"
 DAY = parse_interval("2013-01-15", None)
 NEXT = parse_interval("2013-01-16", None)
 
 
-def empty(file: Path, what: str) -> None:
+def empty(file: Path, content: str) -> None:
+    """Replace a raw file by one without rows."""
     header = file.read_text().splitlines(keepends=True)[0]
-    file.write_text({"no byte": "", "a header alone": header, "blank lines": f"{header}\n\n"}[what])
+    texts = {"no byte": "", "a header alone": header, "blank lines": f"{header}\n\n"}
+    file.write_text(texts[content])
 
 
-@pytest.mark.parametrize("what", ["no byte", "a header alone", "blank lines"])
-def test_b13_a_file_without_rows_is_no_data_and_writes_nothing(
-    spark: SparkSession, flights: UseCase, root: Path, what: str
+@pytest.mark.bad_input("B13")
+@pytest.mark.parametrize("content", ["no byte", "a header alone", "blank lines"])
+def test_a_file_without_rows_is_no_data_and_writes_nothing(
+    spark: SparkSession, flights: UseCase, root: Path, content: str
 ) -> None:
-    empty(lay(root, "2013-01-15", "2013-01-15") / "flights_2013-01-15.csv", what)
+    landing = write_flights(root, "2013-01-15", "2013-01-15")
+    empty(landing / "flights_2013-01-15.csv", content)
     report = ingest(spark, flights, DAY, raw_files(flights, DAY))
     assert (report.outcome, report.rows, report.missing_days) == ("no data", 0, DAY.days)
-    assert not tables.exists("flights", "bronze")
+    assert not Table(flights, BRONZE).exists
 
 
-def test_b13_a_day_without_rows_in_a_range_is_told_and_the_others_go_on(
+@pytest.mark.bad_input("B13")
+def test_a_day_without_rows_in_a_range_is_reported_and_the_others_go_on(
     spark: SparkSession, flights: UseCase, root: Path
 ) -> None:
-    empty(lay(root, "2013-01-15", "2013-01-16") / "flights_2013-01-15.csv", "a header alone")
+    landing = write_flights(root, "2013-01-15", "2013-01-16")
+    empty(landing / "flights_2013-01-15.csv", "a header alone")
     reports = run_data(spark, flights, "2013-01-15", "2013-01-16")
     report = reports["ingest"]
-    assert (report.outcome, report.missing_days) == ("done", DAY.days)  # type: ignore[attr-defined]
-    assert reports["features"].outcome == "done"  # type: ignore[attr-defined]
-    assert tables.partitions(tables.read(spark, "flights", "features")) == NEXT.days
+    assert isinstance(report, IngestReport)
+    assert (report.outcome, report.missing_days) == ("done", DAY.days)
+    assert reports["features"].outcome == "done"
+    assert partitions_of(Table(flights, FEATURES).read(spark)) == NEXT.days
 
 
-def test_a_day_whose_raw_file_is_gone_is_built_from_bronze(spark: SparkSession, flights: UseCase, root: Path) -> None:
-    landing = lay(root, "2013-01-15", "2013-01-15")
+def test_a_day_whose_raw_file_is_gone_is_built_from_bronze(
+    spark: SparkSession, flights: UseCase, root: Path
+) -> None:
+    landing = write_flights(root, "2013-01-15", "2013-01-15")
     run_data(spark, flights, "2013-01-15", "2013-01-15")
-    built = sorted(tables.read(spark, "flights", "features").collect(), key=lambda row: row["row_id"])
+    features = Table(flights, FEATURES)
+    built = sorted(features.read(spark).collect(), key=lambda row: row["row_id"])
     (landing / "flights_2013-01-15.csv").unlink()
-    shutil.rmtree(root / "tables" / "flights" / "features")
+    shutil.rmtree(features.location.local)
     report = run_data(spark, flights, "2013-01-15", "2013-01-16")["ingest"]
-    assert (report.kept_days, report.missing_days) == (DAY.days, NEXT.days)  # type: ignore[attr-defined]
-    again = sorted(tables.read(spark, "flights", "features").collect(), key=lambda row: row["row_id"])
-    assert built == again
+    assert isinstance(report, IngestReport)
+    assert (report.kept_days, report.missing_days) == (DAY.days, NEXT.days)
+    rebuilt = sorted(features.read(spark).collect(), key=lambda row: row["row_id"])
+    assert built == rebuilt
     assert built
 
 
-def test_b13_a_partition_without_rows_passes_no_check(spark: SparkSession, flights: UseCase, root: Path) -> None:
-    """Every expectation holds of no rows: so neither validation nor features may say that they have done their work."""
+@pytest.mark.bad_input("B13")
+def test_a_partition_without_rows_passes_no_check(
+    spark: SparkSession, flights: UseCase, root: Path
+) -> None:
+    """Every expectation holds for no rows, so neither validation nor features may report "done"."""
+    day = PartitionArguments(use_case=flights, start="2013-01-15", report=REPORT)
     with pytest.raises(UpdraftError, match="not found"):
-        load_job("validate").validate(spark, flights, DAY, REPORT)
-    lay(root, "2013-01-15", "2013-01-15")
+        validate.job(day)
+    write_flights(root, "2013-01-15", "2013-01-15")
     run_data(spark, flights, "2013-01-15", "2013-01-15")
-    versions = [tables.version("flights", name) for name in ("clean", "quarantine")]
-    validated = load_job("validate").validate(spark, flights, NEXT, REPORT)
+    tables = [Table(flights, name) for name in (CLEAN, QUARANTINE)]
+    versions = [table.version for table in tables]
+    next_day = PartitionArguments(use_case=flights, start="2013-01-16", report=REPORT)
+    validated = validate.job(next_day)
     assert (validated.outcome, validated.expectations) == ("no data", [])
-    assert [tables.version("flights", name) for name in ("clean", "quarantine")] == versions
+    assert [table.version for table in tables] == versions
     assert build_features(spark, flights, NEXT).outcome == "no data"
-    assert tables.partitions(tables.read(spark, "flights", "features")) == DAY.days
+    assert partitions_of(Table(flights, FEATURES).read(spark)) == DAY.days

@@ -1,4 +1,7 @@
-"""Files with rows of any time, in three formats, with what is wrong in real ones; hours, months, snapshots, history."""
+"""Files with rows of any time, in three formats, with the errors of real ones.
+
+Also partitions of hours and months, snapshots, and features that look back.
+"""
 
 import json
 from collections.abc import Callable, Iterator
@@ -12,15 +15,20 @@ import yaml
 from pyspark.errors import AnalysisException
 from pyspark.sql import SparkSession
 
-from tests.conftest import load_job
+from spark_jobs import features, ingest, validate
+from tests.conftest import environment
+from updraft.core.arguments import PartitionArguments
 from updraft.core.errors import UpdraftError
 from updraft.core.interval import SNAPSHOT, Interval, parse_interval
-from updraft.core.settings import settings
+from updraft.core.reports import IngestReport
+from updraft.core.schema import BRONZE, CLEAN, FEATURES, QUARANTINE
+from updraft.core.sections import SUFFIXES
 from updraft.core.use_case import UseCase, load_use_case
-from updraft.data import tables
 from updraft.data.features import build_features
-from updraft.data.ingestion import bronze, ingest, source_days
+from updraft.data.ingestion import bronze, source_days
 from updraft.data.sources import raw_files, read_raw
+from updraft.data.sources.reading import FORMATS
+from updraft.data.tables import Table, partitions_of
 
 JANUARY = parse_interval("2024-01-01", "2024-01-31")
 BASE: dict[str, Any] = {
@@ -33,7 +41,13 @@ BASE: dict[str, Any] = {
     "data": {
         "input": "landing/sales",
         "files": ["*.csv", "*.jsonl", "*.parquet"],
-        "columns": {"when": "string", "who": "string", "amount (EUR)": "double", "no. of items": "int", "größe": "string"},
+        "columns": {
+            "when": "string",
+            "who": "string",
+            "amount (EUR)": "double",
+            "no. of items": "int",
+            "größe": "string",
+        },
         "optional": ["größe"],
         "event_time": "try_to_timestamp(when)",
         "key": ["who"],
@@ -44,125 +58,199 @@ BASE: dict[str, Any] = {
     "model": {"window": 3, "holdout": 1, "algorithms": {"linear_regression": {}}},
     "gate": {"floors": {"rmse": 10}, "min_gain": 0},
 }
+FEATURES_SQL = "SELECT row_id, event_time, who, `no. of items` FROM clean"
+SUITE = {
+    "name": "sales",
+    "expectations": [
+        {
+            "type": "expect_column_values_to_be_between",
+            "kwargs": {"column": "amount (EUR)", "min_value": 0},
+        }
+    ],
+}
 HEADER = "when,who,amount (EUR),no. of items,größe\n"
 Make = Callable[..., UseCase]
 
 
 @pytest.fixture
-def make(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
-    """Makes the use case, with other keys of data or of the whole."""
-    monkeypatch.setenv("UPDRAFT_USE_CASES", str(tmp_path / "use_cases"))
-    monkeypatch.setenv("UPDRAFT_EXPECTATIONS", str(tmp_path / "expectations"))
-    settings.cache_clear()
+def make(root: Path, tmp_path: Path) -> Iterator[Make]:
+    """A function that makes the use case, with other keys of data or of the complete file."""
+    use_cases = tmp_path / "use_cases"
+    expectations = tmp_path / "expectations"
 
     def write(data: dict[str, Any] | None = None, **other: Any) -> UseCase:
-        folder = tmp_path / "use_cases" / "sales"
+        folder = use_cases / "sales"
         folder.mkdir(parents=True, exist_ok=True)
-        content = {**BASE, **other, "data": {**BASE["data"], **(data or {})}}
-        kept = {key: value for key, value in content.items() if value is not None}
-        kept["data"] = {key: value for key, value in content["data"].items() if value is not None}
-        (folder / "use_case.yaml").write_text(yaml.safe_dump(kept, sort_keys=False, allow_unicode=True))
-        (folder / "features.sql").write_text("SELECT row_id, event_time, who, `no. of items` FROM clean")
-        suite = {"type": "expect_column_values_to_be_between", "kwargs": {"column": "amount (EUR)", "min_value": 0}}
-        (tmp_path / "expectations" / "sales").mkdir(parents=True, exist_ok=True)
-        (tmp_path / "expectations" / "sales" / "sales.json").write_text(json.dumps({"name": "sales", "expectations": [suite]}))
+        content = without_none({**BASE, **other})
+        content["data"] = without_none({**BASE["data"], **(data or {})})
+        text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+        (folder / "use_case.yaml").write_text(text)
+        (folder / "features.sql").write_text(FEATURES_SQL)
+        (expectations / "sales").mkdir(parents=True, exist_ok=True)
+        (expectations / "sales" / "sales.json").write_text(json.dumps(SUITE))
         (root / "landing" / "sales").mkdir(parents=True, exist_ok=True)
         return load_use_case("sales")
 
-    yield write
-    settings.cache_clear()
+    with environment(
+        {"UPDRAFT_USE_CASES": str(use_cases), "UPDRAFT_EXPECTATIONS": str(expectations)}
+    ):
+        yield write
 
 
-def run(spark: SparkSession, use_case: UseCase, interval: Interval = JANUARY) -> Any:
-    report = ingest(spark, use_case, interval, raw_files(use_case, interval))
-    if report.outcome == "done":
-        load_job("validate").validate(spark, use_case, interval, "reports/tests/validate.json")
-        build_features(spark, use_case, interval)
-    return report
+@pytest.fixture
+def landing(root: Path) -> Path:
+    return root / "landing" / "sales"
 
 
-def whos(spark: SparkSession, table: str) -> list[str]:
-    return sorted(row["who"] or "-" for row in tables.read(spark, "sales", table).collect())
+def without_none(content: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in content.items() if value is not None}
 
 
-def test_rows_of_three_formats_find_their_partition_by_their_time(spark: SparkSession, make: Make, root: Path) -> None:
+def run(use_case: UseCase, *days: str) -> IngestReport:
+    """Run the three data jobs on one day, or from the first to the last of two; else on January.
+
+    Returns the report of the first job; without data the other jobs do not run.
+    """
+    start = days[0] if days else str(JANUARY.first)
+    end = days[-1] if days else str(JANUARY.last)
+    report = "reports/tests/validate.json"
+    arguments = PartitionArguments(use_case=use_case, start=start, end=end, report=report)
+    ingested = ingest.job(arguments)
+    if ingested.outcome == "done":
+        validate.job(arguments)
+        features.job(arguments)
+    return ingested
+
+
+def whos(spark: SparkSession, use_case: UseCase, table_name: str) -> list[str]:
+    """The column ``who`` of a table, sorted."""
+    return sorted(row["who"] or "-" for row in Table(use_case, table_name).read(spark).collect())
+
+
+def write_parquet(spark: SparkSession, row: str, file: Path) -> None:
+    """Write one row, as Spark SQL, as a single Parquet file."""
+    parts = file.parent / "parts" / file.stem
+    spark.sql(f"SELECT {row}").coalesce(1).write.parquet(str(parts))
+    next(parts.glob("*.parquet")).rename(file)
+
+
+def test_rows_of_three_formats_find_their_partition_by_their_time(
+    spark: SparkSession, make: Make, landing: Path
+) -> None:
     use_case = make()
-    landing = root / "landing" / "sales"
-    (landing / "a.csv").write_text(HEADER + "2024-01-01 10:00:00,ann,1.5,1,S\n2024-02-01 10:00:00,bob,2,2,M\n")
-    (landing / "b.csv").write_text("when,who,amount (EUR),no. of items\n2024-01-02 10:00:00,cid,3,3\n")
-    line = {"when": "2024-01-03T10:00:00.123456789", "who": "dan", "amount (EUR)": 4.5, "no. of items": 4}
-    (landing / "c.jsonl").write_text(json.dumps(line) + "\n" + json.dumps({**line, "who": "eve", "größe": None}) + "\n")
-    other = "TIMESTAMP'2024-01-04 10:00:00' AS when, 'fay' AS who, 5.5D AS `amount (EUR)`, 5 AS `no. of items`"
-    spark.sql(f"SELECT {other}").coalesce(1).write.parquet(str(landing / "parts"))
-    next((landing / "parts").glob("*.parquet")).rename(landing / "d.parquet")
-    report = run(spark, use_case)
+    (landing / "a.csv").write_text(
+        HEADER + "2024-01-01 10:00:00,ann,1.5,1,S\n2024-02-01 10:00:00,bob,2,2,M\n"
+    )
+    (landing / "b.csv").write_text(
+        "when,who,amount (EUR),no. of items\n2024-01-02 10:00:00,cid,3,3\n"
+    )
+    line = {
+        "when": "2024-01-03T10:00:00.123456789",
+        "who": "dan",
+        "amount (EUR)": 4.5,
+        "no. of items": 4,
+    }
+    lines = [line, {**line, "who": "eve", "größe": None}]
+    (landing / "c.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    row = (
+        "TIMESTAMP'2024-01-04 10:00:00' AS when, 'fay' AS who, "
+        "5.5D AS `amount (EUR)`, 5 AS `no. of items`"
+    )
+    write_parquet(spark, row, landing / "d.parquet")
+    report = run(use_case)
     assert (report.rows, report.files) == (5, 4)
-    assert whos(spark, "clean") == whos(spark, "features") == ["ann", "cid", "dan", "eve", "fay"]
-    assert tables.partitions(tables.read(spark, "sales", "features")) == [date(2024, 1, day) for day in (1, 2, 3, 4)]
-    found = source_days(spark, use_case)
-    assert (found and found.first, found and found.last) == (date(2024, 1, 1), date(2024, 2, 1))
+    clean = whos(spark, use_case, CLEAN)
+    assert clean == whos(spark, use_case, FEATURES) == ["ann", "cid", "dan", "eve", "fay"]
+    days = partitions_of(Table(use_case, FEATURES).read(spark))
+    assert days == [date(2024, 1, day) for day in (1, 2, 3, 4)]
+    interval = source_days(spark, use_case)
+    assert interval is not None
+    assert (interval.first, interval.last) == (date(2024, 1, 1), date(2024, 2, 1))
 
 
-def test_the_event_time_is_worked_out_once_a_row(spark: SparkSession, make: Make, root: Path) -> None:
-    """Whatever asks for it: it may try several formats, and is then most of what ingestion costs."""
+def test_the_event_time_is_computed_once_a_row(
+    spark: SparkSession, make: Make, landing: Path
+) -> None:
+    """Whatever uses it: it may try several formats, and is then most of what ingestion costs."""
     use_case = make({"event_time": "try_to_timestamp(when, 'yyyy-MM-dd HH:mm:ss')"})
-    (root / "landing" / "sales" / "a.csv").write_text(HEADER + "2024-01-01 10:00:00,ann,1.5,1,S\nsoon,bob,1.5,1,S\n")
-    rows = bronze(read_raw(spark, use_case, raw_files(use_case)), use_case).where(JANUARY.predicate())
-    assert rows._jdf.queryExecution().optimizedPlan().toString().count("gettimestamp(") == 1
-    assert [str(row["event_time"]) for row in rows.orderBy("who").collect()] == ["2024-01-01 10:00:00", "2024-01-01 00:00:00"]
+    (landing / "a.csv").write_text(HEADER + "2024-01-01 10:00:00,ann,1.5,1,S\nsoon,bob,1.5,1,S\n")
+    raw = read_raw(spark, use_case, raw_files(use_case))
+    rows = bronze(raw, use_case).where(JANUARY.predicate())
+    plan = rows._jdf.queryExecution().optimizedPlan().toString()
+    assert plan.count("gettimestamp(") == 1
+    times = [str(row["event_time"]) for row in rows.orderBy("who").collect()]
+    assert times == ["2024-01-01 10:00:00", "2024-01-01 00:00:00"]
 
 
-def test_a_parquet_folder_is_a_raw_file(spark: SparkSession, make: Make, root: Path) -> None:
-    """As Spark writes it, of rows of any time and of one day; of another kind it is refused by name."""
-    landing, row = root / "landing" / "sales", "5.5D AS `amount (EUR)`, 5 AS `no. of items`"
+def test_a_parquet_folder_is_a_raw_file(spark: SparkSession, make: Make, landing: Path) -> None:
+    """As Spark writes it, of rows of any time and of one day; a folder of another kind is not."""
+    row = "5.5D AS `amount (EUR)`, 5 AS `no. of items`"
     use_case = make()
     spark.sql(
         f"SELECT CAST('2024-01-04' AS TIMESTAMP) AS when, 'fay' AS who, {row} "
         f"UNION ALL SELECT CAST('2024-01-05' AS TIMESTAMP), 'gus', {row}"
     ).repartition(2).write.parquet(str(landing / "d.parquet"))
-    assert (run(spark, use_case).files, whos(spark, "clean")) == (1, ["fay", "gus"])
-    assert {row["source_file"] for row in tables.read(spark, "sales", "bronze").collect()} == {"d.parquet"}
+    assert (run(use_case).files, whos(spark, use_case, CLEAN)) == (1, ["fay", "gus"])
+    rows = Table(use_case, BRONZE).read(spark).collect()
+    assert {row["source_file"] for row in rows} == {"d.parquet"}
     (landing / "empty.parquet").mkdir()
-    with pytest.raises(UpdraftError, match=r"empty\.parquet: found a folder without Parquet files"):
-        run(spark, use_case)
+    message = r"empty\.parquet: found a folder without Parquet files"
+    with pytest.raises(UpdraftError, match=message):
+        run(use_case)
     (landing / "empty.parquet").rename(landing / "e.csv")
     with pytest.raises(UpdraftError, match=r"e\.csv: found a folder, expected a file"):
-        run(spark, use_case)
+        run(use_case)
     (landing / "e.csv").rmdir()
     (landing / "d.parquet").rename(landing / "sales 2024-01-05.parquet")
     dated = make({"files": "sales {day}.parquet"})
-    assert list(run(spark, dated, parse_interval("2024-01-04", "2024-01-05")).missing_days) == []  # Bronze keeps the fourth.
-    assert whos(spark, "clean") == ["fay", "gus"]
-    assert whos(spark, "quarantine") == ["fay"]  # That of the fourth, in the file of the fifth.
+    # Bronze keeps the fourth.
+    assert list(run(dated, "2024-01-04", "2024-01-05").missing_days) == []
+    assert whos(spark, use_case, CLEAN) == ["fay", "gus"]
+    # The row of the fourth, in the file of the fifth.
+    assert whos(spark, use_case, QUARANTINE) == ["fay"]
 
 
-def test_times_in_nanoseconds_are_times(spark: SparkSession, make: Make, root: Path) -> None:
-    """As pandas writes them; whole numbers beside them stay numbers."""
+def test_times_in_nanoseconds_are_times(spark: SparkSession, make: Make, landing: Path) -> None:
+    """As pandas writes them; whole numbers in other columns stay numbers."""
     use_case = make()
-    times = pd.Series(["2024-01-04T10:00:00.123456789", None, "2024-01-05T11:00:00"]).astype("datetime64[ns]")
-    rows = pd.DataFrame({"when": times, "who": [11, 12, 13], "amount (EUR)": [1.0, 2.0, 3.0], "no. of items": [1, 2, 3]})
-    rows.to_parquet(root / "landing" / "sales" / "a.parquet", version="2.6")
-    run(spark, use_case)
-    found = {row["who"]: row["when"] for row in tables.read(spark, "sales", "clean").collect()}
-    assert found == {"11": "2024-01-04 10:00:00.123456", "13": "2024-01-05 11:00:00"}
-    assert whos(spark, "quarantine") == ["12"]
+    times = pd.Series(["2024-01-04T10:00:00.123456789", None, "2024-01-05T11:00:00"])
+    raw = pd.DataFrame(
+        {
+            "when": times.astype("datetime64[ns]"),
+            "who": [11, 12, 13],
+            "amount (EUR)": [1.0, 2.0, 3.0],
+            "no. of items": [1, 2, 3],
+        }
+    )
+    raw.to_parquet(landing / "a.parquet", version="2.6")
+    run(use_case)
+    rows = Table(use_case, CLEAN).read(spark).collect()
+    assert {row["who"]: row["when"] for row in rows} == {
+        "11": "2024-01-04 10:00:00.123456",
+        "13": "2024-01-05 11:00:00",
+    }
+    assert whos(spark, use_case, QUARANTINE) == ["12"]
 
 
 def test_one_file_may_stand_in_the_place_of_the_folder(
-    spark: SparkSession, make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    spark: SparkSession, make: Make, tmp_path: Path
 ) -> None:
     file = tmp_path / "all of it.csv"
     file.write_text(HEADER + "2024-01-01 10:00:00,ann,1.5,1,S\n2024-01-05 10:00:00,bob,2,2,M\n")
-    monkeypatch.setenv("UPDRAFT_SOURCES__SALES", str(file))
-    use_case = make({"files": "{day}.csv"})  # Its own files are dated; a file with everything is not.
-    assert run(spark, use_case, parse_interval("2024-01-05", None)).rows == 1
-    assert whos(spark, "features") == ["bob"]
+    with environment({"UPDRAFT_SOURCES__SALES": str(file)}):
+        # The use case's own files are dated; a file with all rows is not.
+        use_case = make({"files": "{day}.csv"})
+        assert run(use_case, "2024-01-05").rows == 1
+        assert whos(spark, use_case, FEATURES) == ["bob"]
 
 
-def test_bad_rows_are_quarantined_with_their_reasons(spark: SparkSession, make: Make, root: Path) -> None:
-    """B1, B9, B10, B24: and what is right beside them goes on."""
+@pytest.mark.bad_input("B1", "B9", "B10", "B24")
+def test_bad_rows_are_quarantined_with_their_reasons(
+    spark: SparkSession, make: Make, landing: Path
+) -> None:
+    """Good rows of the same file are not affected."""
     use_case = make()
-    lines = {
+    reasons = {
         "2024-01-01 10:00:00,good,1.5,1,S": None,
         '2024-01-01 11:00:00,quoted,1.5,1,"S, ""slim"""': None,
         "2024-01-01 10:00:00,short": "line: expected 5 fields",
@@ -172,170 +260,255 @@ def test_bad_rows_are_quarantined_with_their_reasons(spark: SparkSession, make: 
         "2024-01-02 10:00:00,nan,NaN,1,": "amount (EUR): not finite (found NaN)",
         "2024-01-02 10:00:00,endless,1e999,1,": "amount (EUR): not finite (found 1e999)",
         "2024-01-02 10:00:00,debt,-1,1,": "amount (EUR): expect_column_values_to_be_between",
-        '2024-01-02 10:00:00,thousands,"1,500.00",1,': "amount (EUR): not readable as double (found 1,500.00)",
+        '2024-01-02 10:00:00,thousands,"1,500.00",1,': (
+            "amount (EUR): not readable as double (found 1,500.00)"
+        ),
         "2024-01-02 10:00:00,half,1,1.5,": "no. of items: not readable as int (found 1.5)",
     }
-    content = (HEADER + "\n".join(lines) + "\n").encode()
-    (root / "landing" / "sales" / "a.csv").write_bytes(content + "2024-01-02 10:00:00,latin,1,1,größe\n".encode("latin-1"))
-    assert run(spark, use_case).rows == len(lines) + 1
-    found = {row["who"]: row["reasons"] for row in tables.read(spark, "sales", "quarantine").collect()}
-    expected = {line.split(",")[1]: says for line, says in lines.items() if says}
+    content = (HEADER + "\n".join(reasons) + "\n").encode()
+    latin = "2024-01-02 10:00:00,latin,1,1,größe\n".encode("latin-1")
+    (landing / "a.csv").write_bytes(content + latin)
+    assert run(use_case).rows == len(reasons) + 1
+    rows = Table(use_case, QUARANTINE).read(spark).collect()
+    quarantined = {row["who"]: row["reasons"] for row in rows}
+    expected = {line.split(",")[1]: reason for line, reason in reasons.items() if reason}
     expected["latin"] = "größe: not readable as UTF-8"
-    assert set(found) == set(expected)
-    for who, says in expected.items():
-        assert any(reason.startswith(says) for reason in found[who]), (who, found[who])
-    assert whos(spark, "clean") == ["good", "quoted"]
+    assert set(quarantined) == set(expected)
+    for who, start in expected.items():
+        assert any(reason.startswith(start) for reason in quarantined[who]), (
+            who,
+            quarantined[who],
+        )
+    assert whos(spark, use_case, CLEAN) == ["good", "quoted"]
 
 
-def test_another_encoding_is_read_by_the_rule_of_the_use_case(spark: SparkSession, make: Make, root: Path) -> None:
-    landing, header = root / "landing" / "sales", HEADER.replace(",größe", "")
+def test_another_encoding_is_read_by_the_rule_of_the_use_case(
+    spark: SparkSession, make: Make, landing: Path
+) -> None:
+    header = HEADER.replace(",größe", "")
     line = {"when": "2024-01-02 10:00:00", "who": "bjørn", "amount (EUR)": 1, "no. of items": 1}
     use_case = make({"encoding": "cp1252"})
     (landing / "a.csv").write_bytes((header + "2024-01-02 10:00:00,jörg €,1,1\n").encode("cp1252"))
-    (landing / "b.jsonl").write_bytes((json.dumps(line, ensure_ascii=False) + "\r\n").encode("cp1252"))
-    run(spark, use_case)
-    assert whos(spark, "clean") == ["bjørn", "jörg €"]
+    text = json.dumps(line, ensure_ascii=False) + "\r\n"
+    (landing / "b.jsonl").write_bytes(text.encode("cp1252"))
+    run(use_case)
+    assert whos(spark, use_case, CLEAN) == ["bjørn", "jörg €"]
 
 
-def test_the_wrong_encoding_is_told(spark: SparkSession, make: Make, root: Path) -> None:
-    use_case, landing, header = make(), root / "landing" / "sales", HEADER.replace(",größe", "")
+def test_the_wrong_encoding_is_reported(spark: SparkSession, make: Make, landing: Path) -> None:
+    use_case = make()
+    header = HEADER.replace(",größe", "")
     (landing / "a.csv").write_bytes((header + "2024-01-02 10:00:00,jörg,1,1\n").encode("latin-1"))
-    (landing / "b.jsonl").write_bytes('{"who": "jörg", "when": "", "amount (EUR)": 1, "no. of items": 1}\n'.encode("latin-1"))
-    run(spark, use_case)
-    found = {reason.split(" (")[0] for row in tables.read(spark, "sales", "quarantine").collect() for reason in row["reasons"]}
-    assert found == {f"{what}: not readable as UTF-8; is data.encoding right?" for what in ("line", "who")}
+    line = '{"who": "jörg", "when": "", "amount (EUR)": 1, "no. of items": 1}\n'
+    (landing / "b.jsonl").write_bytes(line.encode("latin-1"))
+    run(use_case)
+    rows = Table(use_case, QUARANTINE).read(spark).collect()
+    reasons = {reason.split(" (")[0] for row in rows for reason in row["reasons"]}
+    assert reasons == {
+        f"{place}: not readable as UTF-8; is data.encoding right?" for place in ("line", "who")
+    }
     (landing / "a.csv").write_bytes(HEADER.encode("latin-1"))
-    with pytest.raises(UpdraftError, match=r"names that are not UTF-8, so data\.encoding may be wrong"):
-        run(spark, use_case)
+    message = r"names that are not UTF-8, so data\.encoding may be wrong"
+    with pytest.raises(UpdraftError, match=message):
+        run(use_case)
 
 
-def test_lines_that_are_no_json_are_quarantined(spark: SparkSession, make: Make, root: Path) -> None:
+def test_lines_that_are_no_json_are_quarantined(
+    spark: SparkSession, make: Make, landing: Path
+) -> None:
     good = {"when": "2024-01-01 10:00:00", "who": "ann", "amount (EUR)": 1, "no. of items": 1}
     use_case = make()
-    (root / "landing" / "sales" / "a.jsonl").write_text(json.dumps(good) + '\n{"when": "2024-01-01 10:0\n')
-    run(spark, use_case)
-    (bad,) = tables.read(spark, "sales", "quarantine").collect()
+    (landing / "a.jsonl").write_text(json.dumps(good) + '\n{"when": "2024-01-01 10:0\n')
+    run(use_case)
+    (bad,) = Table(use_case, QUARANTINE).read(spark).collect()
     assert (bad["corrupt_record"], bad["source_file"]) == ('{"when": "2024-01-01 10:0', "a.jsonl")
-    assert whos(spark, "clean") == ["ann"]
+    assert whos(spark, use_case, CLEAN) == ["ann"]
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "says"),
+    ("name", "content", "message"),
     [
-        ("a.csv", "when,who,amount (EUR),no. of items,größe,extra\n", "not declared extra"),  # B3
-        ("a.csv", "when,who,no. of items\n", r"missing amount \(EUR\)"),  # B4
-        ("a.csv", "when,who,amount EUR,no. of items\n", r"not declared amount EUR. Did you mean 'amount \(EUR\)'"),
+        pytest.param(
+            "a.csv",
+            "when,who,amount (EUR),no. of items,größe,extra\n",
+            "not declared extra",
+            marks=pytest.mark.bad_input("B3"),
+        ),
+        pytest.param(
+            "a.csv",
+            "when,who,no. of items\n",
+            r"missing amount \(EUR\)",
+            marks=pytest.mark.bad_input("B4"),
+        ),
+        (
+            "a.csv",
+            "when,who,amount EUR,no. of items\n",
+            r"not declared amount EUR. Did you mean 'amount \(EUR\)'",
+        ),
         ("a.csv", "who,when,amount (EUR),no. of items\n", "another order"),
-        ("a.jsonl", '{"when": "", "who": "", "amount (EUR)": 1, "no. of items": 1, "extra": 1}\n', "not declared extra"),
+        (
+            "a.jsonl",
+            '{"when": "", "who": "", "amount (EUR)": 1, "no. of items": 1, "extra": 1}\n',
+            "not declared extra",
+        ),
         ("a.jsonl", '{"when": "", "who": ""}\n', r"missing amount \(EUR\), no. of items"),
-        ("a.csv", ",".join(f"c{n}" for n in range(12_000)) + "\n", "and 11990 more"),  # B15
-        ("a.parquet", "PAR1 and so on", "do not end as Parquet does"),  # B14
+        pytest.param(
+            "a.csv",
+            ",".join(f"c{n}" for n in range(12_000)) + "\n",
+            "and 11990 more",
+            marks=pytest.mark.bad_input("B15"),
+        ),
+        pytest.param(
+            "a.parquet",
+            "PAR1 and so on",
+            "do not end as Parquet does",
+            marks=pytest.mark.bad_input("B14"),
+        ),
     ],
 )
-def test_other_columns_refuse_the_file(spark: SparkSession, make: Make, root: Path, name: str, content: str, says: str) -> None:
-    (root / "landing" / "sales" / name).parent.mkdir(parents=True, exist_ok=True)
+def test_other_columns_refuse_the_file(
+    spark: SparkSession, make: Make, landing: Path, name: str, content: str, message: str
+) -> None:
     use_case = make()
-    (root / "landing" / "sales" / name).write_text(content)
-    with pytest.raises(UpdraftError, match=f"{name}: .*{says}"):
-        run(spark, use_case)
-    assert not tables.exists("sales", "bronze")
+    (landing / name).write_text(content)
+    with pytest.raises(UpdraftError, match=f"{name}: .*{message}"):
+        run(use_case)
+    assert not Table(use_case, BRONZE).exists
 
 
-def test_b5_a_type_that_changes_between_files_never_becomes_null(spark: SparkSession, make: Make, root: Path) -> None:
-    """The same column once as a number and once as text: what is readable is read, the rest is quarantined."""
-    landing = root / "landing" / "sales"
+@pytest.mark.bad_input("B5")
+def test_a_type_that_changes_between_files_never_becomes_null(
+    spark: SparkSession, make: Make, landing: Path
+) -> None:
+    """A column is a number in one file and text in another: unreadable text is quarantined."""
     use_case = make()
     for name, amount in {"a": "5.5D", "b": "'6.5'", "c": "'many'"}.items():
-        row = f"TIMESTAMP'2024-01-04 10:00:00' AS when, '{name}' AS who, {amount} AS `amount (EUR)`, 5 AS `no. of items`"
-        spark.sql(f"SELECT {row}").coalesce(1).write.parquet(str(landing / "parts" / name))
-        next((landing / "parts" / name).glob("*.parquet")).rename(landing / f"{name}.parquet")
-    run(spark, use_case)
-    assert whos(spark, "clean") == ["a", "b"]
-    (bad,) = tables.read(spark, "sales", "quarantine").collect()
+        row = (
+            f"TIMESTAMP'2024-01-04 10:00:00' AS when, '{name}' AS who, "
+            f"{amount} AS `amount (EUR)`, 5 AS `no. of items`"
+        )
+        write_parquet(spark, row, landing / f"{name}.parquet")
+    run(use_case)
+    assert whos(spark, use_case, CLEAN) == ["a", "b"]
+    (bad,) = Table(use_case, QUARANTINE).read(spark).collect()
     assert bad["reasons"] == ["amount (EUR): not readable as double (found many)"]
 
 
-def test_hours_are_replaced_one_by_one(spark: SparkSession, make: Make, root: Path) -> None:
+def test_hours_are_replaced_one_by_one(spark: SparkSession, make: Make, landing: Path) -> None:
     use_case = make(schedule={"start": date(2024, 1, 1), "partition": "hour"})
-    file = root / "landing" / "sales" / "a.csv"
-    file.write_text(HEADER + "".join(f"2024-01-01 {hour:02d}:30:00,h{hour:02d},1,1,\n" for hour in (0, 1, 3)))
-    run(spark, use_case, parse_interval("2024-01-01", None, "hour"))
-    assert whos(spark, "features") == ["h00", "h01", "h03"]
+    file = landing / "a.csv"
+    lines = [f"2024-01-01 {hour:02d}:30:00,h{hour:02d},1,1,\n" for hour in (0, 1, 3)]
+    file.write_text(HEADER + "".join(lines))
+    run(use_case, "2024-01-01")
+    assert whos(spark, use_case, FEATURES) == ["h00", "h01", "h03"]
     file.write_text(HEADER + "2024-01-01 01:30:00,new,1,1,\n2024-01-01 03:30:00,other,1,1,\n")
-    run(spark, use_case, parse_interval("2024-01-01T01:00:00+00:00", None, "hour"))
-    assert whos(spark, "features") == ["h00", "h03", "new"]
-    assert run(spark, use_case, parse_interval("2024-01-01T02", None, "hour")).outcome == "no data"
+    run(use_case, "2024-01-01T01:00:00+00:00")
+    assert whos(spark, use_case, FEATURES) == ["h00", "h03", "new"]
+    assert run(use_case, "2024-01-01T02").outcome == "no data"
 
 
-def test_names_that_spark_would_take_for_something_else(spark: SparkSession, make: Make, root: Path) -> None:
+@pytest.mark.bad_input("B16")
+def test_names_that_mean_something_else_to_spark_work(
+    spark: SparkSession, make: Make, landing: Path
+) -> None:
     use_case = make()
-    landing = root / "landing" / "sales"
     (landing / "a[1].csv").write_text(HEADER + "2024-01-01 10:00:00,ann,1,1,\n")
-    run(spark, use_case)
-    assert whos(spark, "clean") == ["ann"]
+    run(use_case)
+    assert whos(spark, use_case, CLEAN) == ["ann"]
     (landing / "_b.csv").write_text(HEADER)
     with pytest.raises(UpdraftError, match=r"found _b\.csv, which Spark does not read"):
-        run(spark, use_case)
+        run(use_case)
 
 
-def test_months_are_partitions(spark: SparkSession, make: Make, root: Path) -> None:
+def test_months_are_partitions(spark: SparkSession, make: Make, landing: Path) -> None:
     use_case = make(schedule={"start": date(2024, 1, 1), "partition": "month"})
-    (root / "landing" / "sales" / "a.csv").write_text(
-        HEADER + "".join(f"2024-{month:02d}-15 10:00:00,m{month},1,1,\n" for month in (1, 2, 3))
+    lines = [f"2024-{month:02d}-15 10:00:00,m{month},1,1,\n" for month in (1, 2, 3)]
+    (landing / "a.csv").write_text(HEADER + "".join(lines))
+    run(use_case, "2024-01-15", "2024-02-01")
+    months = partitions_of(Table(use_case, FEATURES).read(spark))
+    assert months == [date(2024, 1, 1), date(2024, 2, 1)]
+
+
+def test_a_snapshot_keeps_its_split(
+    spark: SparkSession, make: Make, root: Path, landing: Path
+) -> None:
+    data = {
+        "event_time": None,
+        "target": {"name": "big", "sql": "`amount (EUR)` > 1", "description": "big"},
+        "catalog": {"table": "big_sales", "properties": {"layer": "silver"}},
+        "output": "exports/sales",
+    }
+    use_case = make(
+        data,
+        kind="binary",
+        schedule=None,
+        model={"holdout": 0.25, "algorithms": {"logistic_regression": {}}},
+        gate={"floors": {"auc": 0.5}, "min_gain": 0},
     )
-    run(spark, use_case, parse_interval("2024-01-15", "2024-02-01", "month"))
-    assert tables.partitions(tables.read(spark, "sales", "features")) == [date(2024, 1, 1), date(2024, 2, 1)]
+    file = landing / "a.csv"
+    first_snapshot = HEADER + "".join(f"x,{n},{1 + n % 2},1,\n" for n in range(80))
+    second_snapshot = HEADER + "".join(f"x,{n},{1 + n % 3 // 2},1,\n" for n in range(20, 120))
 
-
-def test_a_snapshot_keeps_its_split(spark: SparkSession, make: Make, root: Path) -> None:
-    model = {"holdout": 0.25, "algorithms": {"logistic_regression": {}}}
-    target = {"name": "big", "sql": "`amount (EUR)` > 1", "description": "big"}
-    catalog = {"table": "big_sales", "properties": {"layer": "silver"}}
-    data = {"event_time": None, "target": target, "catalog": catalog, "output": "exports/sales"}
-    use_case = make(data, kind="binary", schedule=None, model=model, gate={"floors": {"auc": 0.5}, "min_gain": 0})
-    file = root / "landing" / "sales" / "a.csv"
-    file.write_text(HEADER + "".join(f"x,{n},{1 + n % 2},1,\n" for n in range(80)))
-    everything = Interval(SNAPSHOT, SNAPSHOT)
-
-    def splits() -> dict[str, tuple[str, float]]:
-        run(spark, use_case, everything)
-        rows = tables.read(spark, "sales", "features").collect()
+    def splits_and_labels() -> dict[str, tuple[str, float]]:
+        run(use_case)
+        rows = Table(use_case, FEATURES).read(spark).collect()
         return {row["who"]: (row["split"], row["label"]) for row in rows}
 
-    first = splits()
-    assert [sum(one == ("holdout", label) for one in first.values()) for label in (0.0, 1.0)] == [10, 10]
-    file.write_text(HEADER + "".join(f"x,{n},{1 + n % 3 // 2},1,\n" for n in range(20, 120)))
-    second = splits()
-    assert {who: first[who][0] for who in first if who in second} == {who: second[who][0] for who in first if who in second}
-    assert 5 <= sum(split == "holdout" for who, (split, _) in second.items() if who not in first) <= 16
-    assert splits() == second
-    file.write_text(HEADER + "".join(f"x,{n},{1 + n % 2},1,\n" for n in range(80)))  # The first ones are back.
-    assert {who: split for who, (split, _) in splits().items()} == {who: split for who, (split, _) in first.items()}
+    def splits(rows: dict[str, tuple[str, float]]) -> dict[str, str]:
+        return {who: split for who, (split, _) in rows.items()}
+
+    file.write_text(first_snapshot)
+    first = splits_and_labels()
+    holdout_rows = [
+        sum(row == ("holdout", label) for row in first.values()) for label in (0.0, 1.0)
+    ]
+    assert holdout_rows == [10, 10]
+    file.write_text(second_snapshot)
+    second = splits_and_labels()
+    in_both = first.keys() & second.keys()
+    assert {who: first[who][0] for who in in_both} == {who: second[who][0] for who in in_both}
+    new_splits = [split for who, split in splits(second).items() if who not in first]
+    assert 5 <= new_splits.count("holdout") <= 16
+    assert splits_and_labels() == second
+    file.write_text(first_snapshot)  # Its rows are back.
+    assert splits(splits_and_labels()) == splits(first)
     assert spark.table("big_sales").groupBy("split").count().count() == 2
-    assert {row["key"]: row["value"] for row in spark.sql("SHOW TBLPROPERTIES big_sales").collect()}["layer"] == "silver"
+    properties = spark.sql("SHOW TBLPROPERTIES big_sales").collect()
+    assert {row["key"]: row["value"] for row in properties}["layer"] == "silver"
     assert spark.read.parquet(str(root / "exports" / "sales")).count() == 80
-    (use_case.folder / "features.sql").write_text("SELECT c.row_id, c.event_time, b.label AS leak FROM clean c, big_sales b")
+    (use_case.folder / "features.sql").write_text(
+        "SELECT c.row_id, c.event_time, b.label AS leak FROM clean c, big_sales b"
+    )
     with pytest.raises(AnalysisException, match="big_sales"):
-        build_features(spark, use_case, everything)
+        build_features(spark, use_case, Interval(SNAPSHOT, SNAPSHOT))
 
 
-def test_features_that_look_back_do_not_depend_on_the_order_of_partitions(spark: SparkSession, make: Make, root: Path) -> None:
+def test_features_that_look_back_do_not_depend_on_the_order_of_partitions(
+    spark: SparkSession, make: Make, landing: Path
+) -> None:
     use_case = make({"history": 7})
     (use_case.folder / "features.sql").write_text(
-        "SELECT concat_ws('|', n.who, d.event_date) AS row_id, timestamp(d.event_date) AS event_time, count(*) AS sales "
-        "FROM days d JOIN clean n ON to_date(n.event_time) BETWEEN d.event_date - INTERVAL 7 DAY AND d.event_date "
+        "SELECT concat_ws('|', n.who, d.event_date) AS row_id, "
+        "timestamp(d.event_date) AS event_time, count(*) AS sales "
+        "FROM days d JOIN clean n ON to_date(n.event_time) "
+        "BETWEEN d.event_date - INTERVAL 7 DAY AND d.event_date "
         "GROUP BY n.who, d.event_date"
     )
-    landing = root / "landing" / "sales"
-    (landing / "a.csv").write_text(HEADER + "".join(f"2024-01-{n:02d} 10:00:00,ann,1,1,\n" for n in (1, 5, 20)))
+    lines = [f"2024-01-{day:02d} 10:00:00,ann,1,1,\n" for day in (1, 5, 20)]
+    (landing / "a.csv").write_text(HEADER + "".join(lines))
 
-    def features(*days: int) -> list[tuple[str, float]]:
+    def sales_after(*days: int) -> list[tuple[str, float]]:
         for day in days:
-            run(spark, use_case, parse_interval(f"2024-01-{day:02d}", None))
-        return sorted((row["row_id"], row["sales"]) for row in tables.read(spark, "sales", "features").collect())
+            run(use_case, f"2024-01-{day:02d}")
+        rows = Table(use_case, FEATURES).read(spark).collect()
+        return sorted((row["row_id"], row["sales"]) for row in rows)
 
-    backwards = features(20, 5, 1)
+    backwards = sales_after(20, 5, 1)
     assert backwards == [("ann|2024-01-01", 1), ("ann|2024-01-05", 2), ("ann|2024-01-20", 1)]
-    run(spark, use_case)
+    run(use_case)
     days_with_rows = {f"ann|2024-01-{day:02d}" for day in (1, 5, 20)}
-    assert [one for one in features() if one[0] in days_with_rows] == backwards
+    assert [row for row in sales_after() if row[0] in days_with_rows] == backwards
+
+
+def test_every_suffix_that_a_use_case_may_name_has_a_format() -> None:
+    assert set(FORMATS) == set(SUFFIXES)

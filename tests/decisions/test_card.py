@@ -1,4 +1,4 @@
-"""The texts of the registry: complete, the same when written again, and never too long for it."""
+"""The descriptions in the registry: complete, idempotent, and never too long for it."""
 
 from datetime import UTC, datetime
 
@@ -12,15 +12,35 @@ TRAINED = "Probability of rain. Trained on days.\n\n- DAG run: none"
 
 
 def verdict(promote: bool, *reasons: str, champion: int | None = None) -> GateReport:
-    return GateReport(use_case="flights", promote=promote, challenger=2, champion=champion, reasons=list(reasons))
+    return GateReport(
+        use_case="flights",
+        promote=promote,
+        challenger=2,
+        champion=champion,
+        reasons=list(reasons),
+    )
 
 
-def change(before: int | None, *reasons: str) -> Entry:
-    time = datetime(2013, 3, 8, tzinfo=UTC)
-    return Entry(1, "k", time, "promoted", 2, before, 2, "run", list(reasons), None, None, None, "code")
+def promotion(before: int | None, *reasons: str) -> Entry:
+    """The ledger's entry by which version 2 took the place of version ``before``."""
+    return Entry(
+        number=1,
+        key="k",
+        time=datetime(2013, 3, 8, tzinfo=UTC),
+        event="promoted",
+        version=2,
+        from_version=before,
+        to_version=2,
+        by="run",
+        reasons=list(reasons),
+        evidence=None,
+        run_id=None,
+        features_version=None,
+        code="code",
+    )
 
 
-def test_without_evidence_the_card_has_a_verdict_and_no_figures() -> None:
+def test_without_evidence_the_card_has_a_verdict_and_no_metrics() -> None:
     card = version_card(TRAINED, verdict(False, "there is no evidence"), {})
     assert card == f"{TRAINED}\n\n## Verdict: refused\n\n- there is no evidence"
 
@@ -29,32 +49,37 @@ def test_a_second_verdict_takes_the_place_of_the_first() -> None:
     first = version_card(TRAINED, verdict(False, "too few rows", "no gain"), {})
     second = version_card(first, verdict(True, "gain"), {})
     assert "too few rows" not in second
-    assert second == version_card(second, verdict(True, "gain"), {}) == version_card(TRAINED, verdict(True, "gain"), {})
+    assert second == version_card(second, verdict(True, "gain"), {})
+    assert second == version_card(TRAINED, verdict(True, "gain"), {})
 
 
 def test_a_card_never_exceeds_what_the_registry_keeps(flights: UseCase) -> None:
-    long = verdict(True, *["reason " * 300] * 5)
-    assert len(version_card(TRAINED, long, {})) == len(champion_card(flights, change(None, *long.reasons), TRAINED)) == LIMIT
+    long = ["reason " * 300] * 5
+    assert len(version_card(TRAINED, verdict(True, *long), {})) == LIMIT
+    assert len(champion_card(flights, promotion(None, *long), TRAINED)) == LIMIT
 
 
 def test_the_champion_card_names_the_one_before_and_why(flights: UseCase) -> None:
-    first, second = change(None, "floors"), change(1, "gain")
+    first = promotion(None, "floors")
     assert "in place of" not in champion_card(flights, first, TRAINED)
-    said = champion_card(flights, second, TRAINED)
-    assert (
-        "## Champion: [version 2](#/models/flights/versions/2) in place of version 1\n\n- gain\n\nProbability of rain." in said
+    second = promotion(1, "gain")
+    page = "[version 2](#/models/flights/versions/2)"
+    expected = f"## Champion: {page} in place of version 1\n\n- gain\n\nProbability of rain."
+    assert expected in champion_card(flights, second, TRAINED)
+    rollback = second._replace(
+        event="rolled back", version=1, from_version=2, to_version=None, reasons=["complaints"]
     )
-    back = second._replace(event="rolled back", version=1, from_version=2, to_version=None, reasons=["complaints"])
-    assert "## Champion: none in place of version 2\n\n- rolled back: complaints" in champion_card(flights, back, "")
+    expected = "## Champion: none in place of version 2\n\n- rolled back: complaints"
+    assert expected in champion_card(flights, rollback, "")
 
 
 def test_the_card_shows_both_models_on_the_holdout() -> None:
     card = version_card(TRAINED, verdict(True, "gain", champion=1), EVIDENCE)
-    for said in (
+    for text in (
         "`features` v7, 2013-03-01..2013-03-07: 6,000 rows, 20.0% positive",
         "| metric | version 2 (challenger) | version 1 (champion at that time) |",
         "| auc | 0.7100 | 0.6900 |",
         "| size, MB | 1.5 | 0.1 |",
         "Gain in auc: +0.0200 (95% interval +0.0100 to +0.0300)",
     ):
-        assert said in card
+        assert text in card

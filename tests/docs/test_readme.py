@@ -1,4 +1,4 @@
-"""The README shows what was really printed, and its links lead somewhere."""
+"""The README shows what was really printed, and the links of all pages lead to files."""
 
 import re
 from pathlib import Path
@@ -10,11 +10,11 @@ from updraft.core.settings import REPO
 PAGES = sorted([*REPO.glob("*.md"), *(REPO / "docs").rglob("*.md")])
 
 
-def test_the_demos_output_holds_figures_and_no_placeholder() -> None:
+def test_the_output_of_the_demo_is_complete_and_has_no_placeholder() -> None:
     text = (REPO / "README.md").read_text()
-    shown = text.split("<!-- demo-output:start -->")[1].split("<!-- demo-output:end -->")[0]
-    assert "All steps ended well" in shown
-    assert not re.findall(r"<[a-z][\w ]*>", shown)
+    output = text.split("<!-- demo-output:start -->")[1].split("<!-- demo-output:end -->")[0]
+    assert "All steps ended well" in output
+    assert not re.findall(r"<[a-z][\w ]*>", output)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPO)))

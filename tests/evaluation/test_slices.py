@@ -1,6 +1,7 @@
-"""Slices: which rows belong to which, and that a metric on one of them is the metric of these rows alone."""
+"""Slices: which rows belong to which, and that a slice's metric is the metric of its rows alone."""
 
 import time
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,25 +10,28 @@ import pytest
 from updraft.core.kinds import Task
 from updraft.evaluation.metrics import Answers, metrics, statistics
 from updraft.evaluation.plots.slices import slices_figure
-from updraft.evaluation.slices import BINS, FEATURES, VALUES, by_slice, sliced_by, slices
-from updraft.models.feature_columns import Columns
+from updraft.evaluation.slices import BINS, FEATURES, VALUES, by_slice, slice_columns, slices
+from updraft.models.feature_columns import FeatureColumns
 
 RNG = np.random.default_rng(3)
 
 
 def sizes(values: object, text: bool = False) -> list[tuple[str | None, int]]:
     rows = pd.DataFrame({"it": values})
-    found = list(slices(rows, Columns([], ["it"]) if text else Columns(["it"], [])))
-    assert found == [] or (sum(one.weights for one in found) == 1).all(), "every row is in one slice"
-    return [(one.value, int(one.weights.sum())) for one in found]
+    columns = FeatureColumns([], ["it"]) if text else FeatureColumns(["it"], [])
+    parts = list(slices(rows, columns))
+    if parts:
+        slices_of_row = np.sum([part.weights for part in parts], axis=0)
+        assert (slices_of_row == 1).all(), "every row is in one slice"
+    return [(part.value, int(part.weights.sum())) for part in parts]
 
 
-def test_texts_are_their_most_frequent_values_and_the_rest() -> None:
+def test_texts_are_their_most_frequent_values_and_the_others() -> None:
     few = ["b"] * 3 + ["a"] * 2 + ["c"] * 2 + [None]
     assert sizes(few, text=True) == [("b", 3), ("a", 2), ("c", 2), (None, 1)]
     many = [f"v{n:02}" for n in range(14) for _ in range(20 - n)]
-    found = sizes(RNG.permutation(many), text=True)
-    assert found == [(f"v{n:02}", 20 - n) for n in range(VALUES)] + [("4 others", 10 + 9 + 8 + 7)]
+    frequent = [(f"v{n:02}", 20 - n) for n in range(VALUES)]
+    assert sizes(RNG.permutation(many), text=True) == [*frequent, ("4 others", 10 + 9 + 8 + 7)]
     assert sizes(["a"] * 5, text=True) == []
 
 
@@ -50,58 +54,78 @@ def test_numbers_are_bins_of_about_the_same_size() -> None:
     assert sizes([7.0] * 9) == sizes([np.nan] * 9) == []
 
 
-def test_of_many_features_those_that_matter_most_are_sliced_by() -> None:
-    columns = Columns([f"n{n}" for n in range(30)], ["t0", "t1"])
-    assert sliced_by(Columns(["n1"], ["t1"]), []) == Columns(["n1"], ["t1"])
+def test_only_the_most_important_of_many_features_are_sliced_by() -> None:
+    few = FeatureColumns(["n1"], ["t1"])
+    assert slice_columns(few, []) == FeatureColumns(["n1"], ["t1"])
+    many = FeatureColumns([f"n{n}" for n in range(30)], ["t0", "t1"])
     important = ["n29", "gone", "n5", "t1"]
-    found = sliced_by(columns, important)
-    assert found == Columns([*(f"n{n}" for n in range(FEATURES - 3)), "n29"], ["t0", "t1"])
+    selected = [*(f"n{n}" for n in range(FEATURES - 3)), "n29"]
+    assert slice_columns(many, important) == FeatureColumns(selected, ["t0", "t1"])
 
 
-@pytest.mark.parametrize("task", [Task("binary"), Task("multiclass", ("a", "b", "c")), Task("regression")])
+@pytest.mark.parametrize(
+    "task", [Task("binary"), Task("multiclass", ("a", "b", "c")), Task("regression")]
+)
 def test_a_metric_on_a_slice_is_the_metric_of_its_rows(task: Task) -> None:
-    n, classes = 2000, len(task.classes) or 2
-    rows = pd.DataFrame({"x": RNG.normal(size=n), "place": RNG.choice(["north", "south", "east"], n)})
+    n = 2000
+    classes = len(task.classes) or 2
+    places = RNG.choice(["north", "south", "east"], n)
+    rows = pd.DataFrame({"x": RNG.normal(size=n), "place": places})
     rows.loc[RNG.random(n) < 0.1, "x"] = np.nan
-    labels = RNG.normal(size=n) if task.kind == "regression" else RNG.integers(0, classes, n).astype(float)
+    labels = RNG.integers(0, classes, n).astype(float)
+    if task.kind == "regression":
+        labels = RNG.normal(size=n)
     scores = RNG.dirichlet(np.ones(classes), n)[:, : len(task.outputs)]
-    models = {"challenger": Answers(labels, scores, 0.4), "champion": Answers(labels, scores[::-1], 0.5)}
-    columns = Columns(["x"], ["place"])
-    found = by_slice(slices(rows, columns), {name: statistics(task, answers) for name, answers in models.items()})
-    masks = list(slices(rows, columns))
-    assert len(found) == len(masks) == 3 + BINS + 1
-    for one, mask in zip(found, masks, strict=True):
-        here = mask.weights > 0
-        assert (one["feature"], one["value"], one["rows"]) == (mask.feature, mask.value, here.sum())
+    models = {
+        "challenger": Answers(labels, scores, 0.4),
+        "champion": Answers(labels, scores[::-1], 0.5),
+    }
+    columns = FeatureColumns(["x"], ["place"])
+
+    def measured() -> list[dict[str, Any]]:
+        by_model = {name: statistics(task, answers) for name, answers in models.items()}
+        return by_slice(slices(rows, columns), by_model)
+
+    documents = measured()
+    parts = list(slices(rows, columns))
+    assert len(documents) == len(parts) == 3 + BINS + 1
+    for document, part in zip(documents, parts, strict=True):
+        mask = part.weights > 0
+        described = (document["feature"], document["value"], document["rows"])
+        assert described == (part.feature, part.value, mask.sum())
         for name, answers in models.items():
-            alone = metrics(task, Answers(labels[here], answers.scores[here], answers.threshold))
-            assert one["models"][name] == pytest.approx(alone)
-    again = by_slice(slices(rows, columns), {name: statistics(task, answers) for name, answers in models.items()})
-    assert again == found
+            alone = Answers(labels[mask], answers.scores[mask], answers.threshold)
+            assert document["models"][name] == pytest.approx(metrics(task, alone))
+    assert measured() == documents
 
 
 def test_a_slice_of_a_single_class_has_no_auc_and_is_drawn_without_it() -> None:
     rows = pd.DataFrame({"place": ["a", "a", "b", "b", "b"]})
-    answers = Answers(np.array([0.0, 0, 0, 1, 1]), np.array([[0.1], [0.2], [0.3], [0.8], [0.9]]), 0.5)
+    labels = np.array([0.0, 0, 0, 1, 1])
+    answers = Answers(labels, np.array([[0.1], [0.2], [0.3], [0.8], [0.9]]), 0.5)
     measured = statistics(Task("binary"), answers)
-    b, a = by_slice(slices(rows, Columns([], ["place"])), {"challenger": measured})
+    b, a = by_slice(slices(rows, FeatureColumns([], ["place"])), {"challenger": measured})
     assert (a["value"], b["value"]) == ("a", "b")
     assert a["models"]["challenger"]["auc"] is None
     assert b["models"]["challenger"]["auc"] == 1
     figure = slices_figure([b, a], "auc", {"challenger": 1.0}, "rows")
-    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["place: a (2)", "place: b (3)"]
+    labels_drawn = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert labels_drawn == ["place: a (2)", "place: b (3)"]
 
 
 def test_slices_of_twenty_thousand_rows_and_forty_features_take_seconds() -> None:
     n = 20_000
-    rows = pd.DataFrame(
-        {f"n{k}": RNG.normal(size=n) for k in range(30)} | {f"t{k}": RNG.integers(0, 50, n).astype(str) for k in range(10)}
-    )
+    numbers = {f"n{k}": RNG.normal(size=n) for k in range(30)}
+    texts = {f"t{k}": RNG.integers(0, 50, n).astype(str) for k in range(10)}
+    rows = pd.DataFrame(numbers | texts)
     labels = (RNG.random(n) < 0.3).astype(float)
-    models = {name: statistics(Task("binary"), Answers(labels, RNG.random((n, 1)), 0.5)) for name in ("challenger", "champion")}
-    columns = sliced_by(Columns([f"n{k}" for k in range(30)], [f"t{k}" for k in range(10)]), [])
+    models = {
+        name: statistics(Task("binary"), Answers(labels, RNG.random((n, 1)), 0.5))
+        for name in ("challenger", "champion")
+    }
+    columns = slice_columns(FeatureColumns(list(numbers), list(texts)), [])
     started = time.process_time()
-    found = by_slice(slices(rows, columns), models)
+    documents = by_slice(slices(rows, columns), models)
     seconds = time.process_time() - started
-    assert len(found) == 10 * (VALUES + 1) + 10 * BINS
+    assert len(documents) == 10 * (VALUES + 1) + 10 * BINS
     assert seconds < 10, "of CPU; 0.4 are usual"

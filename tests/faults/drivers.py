@@ -1,4 +1,4 @@
-"""Real drivers for the fault tests: a job's own spark-submit, and the moment at which to end it."""
+"""Real drivers for the fault tests: a job's own spark-submit, and the moment at which it ends."""
 
 import fcntl
 import hashlib
@@ -6,7 +6,6 @@ import itertools
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,32 +15,27 @@ from pyspark.sql import SparkSession
 
 from updraft.core.settings import REPO
 from updraft.core.spark_conf import spark_conf
+from updraft.core.waiting import wait_for
 
 SECONDS = 400  # On a busy machine a job takes minutes.
 _numbers = itertools.count()
 
 
 def command(job: str, *arguments: str) -> list[str]:
-    """What the operator's hook runs, for a job."""
-    conf = [word for key, value in spark_conf().items() for word in ("--conf", f"{key}={value}")]
+    """The command that the operator's hook runs for a job."""
+    words = [str(REPO / "spark_jobs" / "spark-submit"), "--master", "local[2]"]
+    for key, value in spark_conf().items():
+        words += ["--conf", f"{key}={value}"]
     script = str(REPO / "spark_jobs" / f"{job}.py")
-    return [
-        str(REPO / "spark_jobs" / "spark-submit"),
-        "--master",
-        "local[2]",
-        *conf,
-        script,
-        "--use-case",
-        "flights",
-        *arguments,
-    ]
+    return [*words, script, "--use-case", "flights", *arguments]
 
 
 class Driver:
-    """A job on its way. By ``exec`` after ``exec`` the process that was started is the JVM itself."""
+    """A job that is running. By ``exec`` after ``exec`` the process that was started is the JVM."""
 
     def __init__(self, root: Path, job: str, *arguments: str, **environment: str) -> None:
-        self.job, self.report = job, root / f"reports/faults/{job}.json"
+        self.job = job
+        self.report = root / f"reports/faults/{job}.json"
         self.log = root / f"{job}-{next(_numbers)}.log"
         with self.log.open("wb") as out:
             self.process = subprocess.Popen(
@@ -51,41 +45,43 @@ class Driver:
                 stderr=out,
             )
 
-    def ended(self) -> None:
-        """Wait for a good end."""
+    def wait_for_success(self) -> None:
         try:
             assert self.process.wait(SECONDS) == 0, self.log.read_text()[-3000:]
         finally:
             self.process.kill()
 
-    def await_(self, moment: Callable[[], bool], *, every: float = 0.001) -> None:
-        """Wait for a moment of a running driver, and stop it there: from then on nothing in it moves."""
+    def stop_at(self, moment: Callable[[], bool], *, every: float = 0.001) -> None:
+        """Wait for a moment of the running driver, and stop all its processes there."""
 
-        def over() -> bool:
+        def has_ended() -> bool:
             return self.process.poll() is not None
 
+        def has_python() -> bool:
+            return any("python" in process.name() for process in self._family())
+
         try:
-            wait_for(lambda: any("python" in one.name() for one in self._family()), every=0.01, unless=over, log=self.log)
-            family = self._family()  # To list it takes longer than some moments last.
-            wait_for(moment, every=every, unless=over, log=self.log)
+            wait_until(has_python, every=0.01, unless=has_ended, log=self.log)
+            family = self._family()  # Listing it takes longer than some moments last.
+            wait_until(moment, every=every, unless=has_ended, log=self.log)
         except BaseException:
             self.process.kill()
             raise
         for process in family:
             os.kill(process.pid, signal.SIGSTOP)
 
-    def go_on(self) -> None:
-        """Let move what was stopped."""
+    def resume(self) -> None:
+        """Let all processes of a stopped driver continue."""
         for process in self._family():
             os.kill(process.pid, signal.SIGCONT)
 
     def _family(self) -> list[psutil.Process]:
-        """The job's Python, if it is there yet, before the JVM that has started it."""
+        """The job's Python, if it has started yet, before the JVM that has started it."""
         driver = psutil.Process(self.process.pid)
         return [*driver.children(recursive=True), driver]
 
     def kill(self) -> None:
-        """SIGKILL to the JVM; its Python ends with it."""
+        """Send SIGKILL to the JVM; its Python ends with it."""
         *family, driver = self._family()
         assert driver.name() == "java"
         assert any("python" in child.name() for child in family)
@@ -95,7 +91,7 @@ class Driver:
         assert alive == [], "the job's Python outlives its JVM"
 
 
-def wait_for(
+def wait_until(
     moment: Callable[[], bool],
     *,
     every: float = 0.2,
@@ -103,17 +99,20 @@ def wait_for(
     unless: Callable[[], bool] = lambda: False,
     log: Path | None = None,
 ) -> None:
-    """Wait until ``moment`` is true; fail when it takes too long, or when ``unless`` says that it never will be."""
-    deadline = time.monotonic() + seconds
-    while not moment():
-        over = unless() or time.monotonic() > deadline
-        assert not over, f"the moment never came\n{log.read_text()[-3000:] if log else ''}"
-        time.sleep(every)
+    """Wait until ``moment`` is true; fail after ``seconds``, or when ``unless`` is true first."""
+
+    def outcome() -> bool | None:
+        if moment():
+            return True
+        return False if unless() else None
+
+    has_come = wait_for(outcome, seconds=seconds, every=every)
+    assert has_come, f"the moment never came\n{log.read_text()[-3000:] if log else ''}"
 
 
 @contextmanager
-def held(root: Path, table: str) -> Iterator[None]:
-    """Another writer's lock on a table of the flights, held by this process."""
+def locked(root: Path, table: str) -> Iterator[None]:
+    """The lock of another writer on a table of the flights, held by this process."""
     lock = root / f"tables/flights/{table}.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
     with lock.open("a") as file:
@@ -122,7 +121,7 @@ def held(root: Path, table: str) -> Iterator[None]:
 
 
 def files(root: Path, table: str) -> set[Path]:
-    """The data files that lie in a table's folder, committed or not."""
+    """The data files in a table's folder, committed or not."""
     return set((root / "tables/flights" / table).glob("event_date=*/*.parquet"))
 
 
@@ -132,8 +131,10 @@ def commits(root: Path, table: str) -> list[int]:
 
 
 def rows(spark: SparkSession, root: Path, table: str) -> tuple[int, str]:
-    """How many rows a table has, and one hash over all of them in the order of their text."""
+    """The number of rows of a table, and one hash over all of them, ordered by their text."""
     frame = spark.read.format("delta").load(str(root / "tables/flights" / table))
-    found = frame.selectExpr(f"to_json(struct({', '.join(sorted(frame.columns))})) AS row").collect()
-    texts = sorted(one["row"] for one in found)
-    return len(texts), hashlib.sha256("\n".join(texts).encode()).hexdigest()
+    columns = ", ".join(sorted(frame.columns))
+    texts = [
+        row["text"] for row in frame.selectExpr(f"to_json(struct({columns})) AS text").collect()
+    ]
+    return len(texts), hashlib.sha256("\n".join(sorted(texts)).encode()).hexdigest()

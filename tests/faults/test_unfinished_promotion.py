@@ -1,37 +1,57 @@
-"""F15, F16: promotions without MLflow, or killed between the ledger's entry and the alias, end well or change nothing."""
+"""Promotions without MLflow, or killed between the ledger's entry and the alias.
+
+They are completed later, or change nothing.
+"""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 import pytest
 from pyspark.sql import SparkSession
 
-from tests.conftest import load_job, mlflow_server
+from spark_jobs import evaluate, gate, score, search_and_fit
+from tests.conftest import Settings, mlflow_server
 from tests.faults.drivers import SECONDS, Driver, commits
-from updraft.core.job import Arguments
+from updraft.core.arguments import ARGUMENTS
+from updraft.core.ledger import Entry
 from updraft.core.registry import CHAMPION
-from updraft.core.reports import GateReport
+from updraft.core.reports import GateReport, ScoreReport
 from updraft.core.use_case import UseCase
-from updraft.data.ledger import Ledger
-from updraft.models import records
+from updraft.data.ledger import DeltaLedger
+from updraft.models import versions
+from updraft.models.tracking import connect
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(2400)]
 QUICK = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}  # By default it takes minutes to give up.
+NOWHERE = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9"}
+Train = Callable[[int], int]
 
 
-@pytest.fixture
-def approved(training: Path, spark: SparkSession, small: UseCase) -> Callable[[int], int]:
-    """Train with a seed, and let a mild gate approve; its report lies where that of `promote` will. Returns the version."""
+@pytest.fixture(scope="module")
+def approved(untrained: Path, spark: SparkSession, small: UseCase) -> Train:
+    """Train with a seed, and let a mild gate approve; returns the version.
+
+    The gate's report is written where `promote` expects it.
+    """
 
     def train(seed: int) -> int:
         search = small.model.search.model_copy(update={"seed": seed})
-        model = small.model.model_copy(update={"search": search})
-        gate = small.gate.model_copy(update={"rule": "not_worse", "margin": 0.5, "slices": None})
-        use_case = small.model_copy(update={"model": model, "gate": gate})
-        for job in ("search_and_fit", "evaluate", "gate"):
-            uri = f"reports/faults/{job}.json"
-            report = load_job(job).job(Arguments(use_case, None, None, uri))
+        tolerant = {"rule": "not_worse", "margin": 0.5, "slices": None}
+        changed = {
+            "model": small.model.model_copy(update={"search": search}),
+            "gate": small.gate.model_copy(update=tolerant),
+        }
+        use_case = small.model_copy(update=changed)
+        jobs = {
+            "search_and_fit": search_and_fit.job,
+            "evaluate": evaluate.job,
+            "gate": gate.job,
+        }
+        for name, job in jobs.items():
+            uri = f"reports/faults/{name}.json"
+            report = job(ARGUMENTS[name](use_case=use_case, report=uri))
             report.write(uri)
         assert isinstance(report, GateReport)
         assert report.promote, report.reasons
@@ -41,65 +61,159 @@ def approved(training: Path, spark: SparkSession, small: UseCase) -> Callable[[i
 
 
 def alias(flights: UseCase) -> int | None:
-    found = records.champion(records.connect(flights), flights)
-    return found.version if found else None
+    champion = versions.champion(connect(flights), flights)
+    return champion.version if champion else None
 
 
 def events(flights: UseCase) -> list[tuple[str, int]]:
-    return [(one.event, one.version) for one in Ledger(flights).entries()]
+    return [(entry.event, entry.version) for entry in DeltaLedger(flights).entries()]
 
 
-def error(root: Path) -> str:
+def promotion_error(root: Path) -> str:
     return (root / "reports/faults/promote.error.txt").read_text()
 
 
-def test_f15_without_mlflow_a_promotion_changes_nothing_and_a_retry_completes_it(
-    approved: Callable[[int], int], training: Path, trained_root: dict[str, str], flights: UseCase
-) -> None:
+@dataclass(frozen=True)
+class State:
+    """Who is champion by MLflow, the ledger's events, and what the last promotion has said."""
+
+    alias: int | None
+    events: list[tuple[str, int]]
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class FirstPromotion:
+    version: int
+    before: list[tuple[str, int]]
+    without_mlflow: State
+    mlflow_killed: State
+    retried: list[State]
+
+
+@pytest.fixture(scope="module")
+def first_promotion(
+    approved: Train, untrained: Path, untrained_root: Settings, flights: UseCase
+) -> FirstPromotion:
+    """A promotion without MLflow; one whose MLflow is killed after the entry; two good ones."""
+
+    def state(error: str = "") -> State:
+        return State(alias(flights), events(flights), error)
+
     version = approved(11)
     before = events(flights)
-    driver = Driver(training, "promote", **trained_root | QUICK | {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9"})
+    driver = Driver(untrained, "promote", **untrained_root | QUICK | NOWHERE)
     assert driver.process.wait(SECONDS) == 1, driver.log.read_text()[-3000:]
-    assert "MLflow at http://127.0.0.1:9: no answer" in error(training)
-    assert (alias(flights), events(flights)) == (None, before)
+    without_mlflow = state(promotion_error(untrained))
 
-    written = len(commits(training, "ledger"))
-    with mlflow_server(training) as (address, server):
-        driver = Driver(training, "promote", **trained_root | QUICK | {"MLFLOW_TRACKING_URI": address})
-        driver.await_(lambda: len(commits(training, "ledger")) > written)
-        family = [*psutil.Process(server.pid).children(recursive=True), psutil.Process(server.pid)]
-        for process in family:
-            process.kill()
-        driver.go_on()
+    written = len(commits(untrained, "ledger"))
+    with mlflow_server(untrained) as (address, server):
+        variables = untrained_root | QUICK | {"MLFLOW_TRACKING_URI": address}
+        driver = Driver(untrained, "promote", **variables)
+        driver.stop_at(lambda: len(commits(untrained, "ledger")) > written)
+        process = psutil.Process(server.pid)
+        for member in [*process.children(recursive=True), process]:
+            member.kill()
+        driver.resume()
         assert driver.process.wait(SECONDS) == 1, driver.log.read_text()[-3000:]
-    assert "but the alias cannot follow" in error(training)
-    assert alias(flights) is None
-    assert events(flights) == [*before, ("promoted", version)]
+    mlflow_killed = state(promotion_error(untrained))
 
+    retried = []
     for _ in range(2):
-        Driver(training, "promote", **trained_root).ended()
-        assert alias(flights) == version
-    assert events(flights) == [*before, ("promoted", version), ("restored", version)]
+        Driver(untrained, "promote", **untrained_root).wait_for_success()
+        retried.append(state())
+    return FirstPromotion(version, before, without_mlflow, mlflow_killed, retried)
 
 
-def test_f16_a_promotion_killed_between_entry_and_alias_is_made_up_for_at_the_next_start(
-    approved: Callable[[int], int], training: Path, trained_root: dict[str, str], flights: UseCase
+@pytest.mark.fault("F15")
+def test_without_mlflow_a_promotion_changes_nothing_and_a_retry_completes_it(
+    first_promotion: FirstPromotion,
 ) -> None:
-    version, champion = approved(12), alias(flights)
-    assert champion not in (None, version)
-    before, written = events(flights), len(commits(training, "ledger"))
-    driver = Driver(training, "promote", **trained_root)
-    driver.await_(lambda: len(commits(training, "ledger")) > written)
-    driver.kill()
-    assert alias(flights) == champion, "killed before the alias has moved"
-    assert events(flights) == [*before, ("promoted", version)]
+    version = first_promotion.version
+    before = first_promotion.before
+    without_mlflow = first_promotion.without_mlflow
+    assert "MLflow at http://127.0.0.1:9: no answer" in without_mlflow.error
+    assert (without_mlflow.alias, without_mlflow.events) == (None, before)
 
-    scored = load_job("score").job(Arguments(flights, None, None, "reports/faults/score.json"))
-    assert (scored.champion, alias(flights)) == (version, version)
-    entry = Ledger(flights).entries()[-1]
+    mlflow_killed = first_promotion.mlflow_killed
+    assert "but the alias in MLflow could not be updated" in mlflow_killed.error
+    assert mlflow_killed.alias is None
+    assert mlflow_killed.events == [*before, ("promoted", version)]
+
+    assert [state.alias for state in first_promotion.retried] == [version, version]
+    last = first_promotion.retried[-1]
+    assert last.events == [*before, ("promoted", version), ("restored", version)]
+
+
+@dataclass(frozen=True)
+class KilledPromotion:
+    version: int
+    champion: int | None
+    before: list[tuple[str, int]]
+    killed: State
+    scored: ScoreReport
+    after_score: State
+    last_entry: Entry
+    repeated: State
+
+
+@pytest.fixture(scope="module")
+def killed_promotion(
+    approved: Train,
+    first_promotion: FirstPromotion,
+    untrained: Path,
+    untrained_root: Settings,
+    flights: UseCase,
+) -> KilledPromotion:
+    """A promotion killed after its entry; then `score` runs, then `promote` again."""
+    version = approved(12)
+    champion = alias(flights)
+    before = events(flights)
+    written = len(commits(untrained, "ledger"))
+    driver = Driver(untrained, "promote", **untrained_root)
+    driver.stop_at(lambda: len(commits(untrained, "ledger")) > written)
+    driver.kill()
+    killed = State(alias(flights), events(flights))
+
+    arguments = ARGUMENTS["score"](use_case=flights, report="reports/faults/score.json")
+    scored = score.job(arguments)
+    after_score = State(alias(flights), events(flights))
+    last_entry = DeltaLedger(flights).entries()[-1]
+    Driver(untrained, "promote", **untrained_root).wait_for_success()
+    return KilledPromotion(
+        version=version,
+        champion=champion,
+        before=before,
+        killed=killed,
+        scored=scored,
+        after_score=after_score,
+        last_entry=last_entry,
+        repeated=State(alias(flights), events(flights)),
+    )
+
+
+@pytest.mark.fault("F16")
+def test_a_promotion_killed_between_entry_and_alias_is_completed_at_the_next_start(
+    killed_promotion: KilledPromotion, flights: UseCase
+) -> None:
+    version = killed_promotion.version
+    champion = killed_promotion.champion
+    before = killed_promotion.before
+    assert champion not in (None, version)
+    assert killed_promotion.killed.alias == champion, "killed before the alias has moved"
+    assert killed_promotion.killed.events == [*before, ("promoted", version)]
+
+    assert killed_promotion.scored.champion == version
+    assert killed_promotion.after_score.alias == version
+    entry = killed_promotion.last_entry
     assert (entry.event, entry.from_version, entry.to_version) == ("restored", champion, version)
-    Driver(training, "promote", **trained_root).ended()
-    assert events(flights) == [*before, ("promoted", version), ("restored", version)]
-    tags = records.connect(flights).get_model_version(flights.name, str(version)).tags
+    assert killed_promotion.repeated.events == [
+        *before,
+        ("promoted", version),
+        ("restored", version),
+    ]
+    client = connect(flights)
+    tags = client.get_model_version(flights.name, str(version)).tags
     assert tags["updraft.verdict"] == "promoted"
-    assert records.connect(flights).get_registered_model(flights.name).aliases[CHAMPION] == str(version)
+    aliases = client.get_registered_model(flights.name).aliases
+    assert aliases[CHAMPION] == str(version)

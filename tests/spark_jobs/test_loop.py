@@ -1,9 +1,18 @@
-"""The jobs of training and monitoring, one after the other on real flights: who becomes champion, and who does not."""
+"""The jobs of training and monitoring, one after the other on real flights.
 
+Each fixture is a stage: it does what comes next, after the stages that it depends on, and records
+what can be seen then. Tests only look at records, so that each passes alone and in any order.
+"""
+
+import re
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -12,281 +21,605 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from tests.conftest import load_job, run
+from spark_jobs import drift, evaluate, gate, promote, rollback, score, search_and_fit
+from tests.conftest import run as run_program
+from updraft.core.arguments import ARGUMENTS
 from updraft.core.errors import UpdraftError
 from updraft.core.evidence import sha256
-from updraft.core.job import Arguments
 from updraft.core.ledger import Entry
 from updraft.core.registry import CHAMPION
+from updraft.core.report_files import report_path
 from updraft.core.reports import (
     DriftReport,
     EvaluateReport,
     GateReport,
-    PromoteReport,
     Report,
     RollbackReport,
     ScoreReport,
-    SearchAndFitReport,
-    report_path,
 )
+from updraft.core.schema import FEATURES, LEDGER, PREDICTIONS
 from updraft.core.use_case import UseCase
-from updraft.data import tables
-from updraft.data.ledger import Ledger
-from updraft.models import records
+from updraft.data.ledger import DeltaLedger
+from updraft.data.tables import Table, partitions_of
+from updraft.models import versions
+from updraft.models.tracking import connect
 
-REPORTS = {
-    "search_and_fit": SearchAndFitReport,
-    "evaluate": EvaluateReport,
-    "gate": GateReport,
-    "promote": PromoteReport,
-    "rollback": RollbackReport,
-    "score": ScoreReport,
-    "drift": DriftReport,
-}
+# Whichever test comes first waits for the trainings of all stages before it.
+pytestmark = pytest.mark.timeout(1800)
 
 
+@dataclass(frozen=True)
 class Run:
-    """A DAG run without Airflow: its jobs, and the reports through which they speak with each other."""
+    """A DAG run without Airflow: its jobs, and the reports through which they communicate."""
 
-    def __init__(self, use_case: UseCase, name: str) -> None:
-        self.use_case, self.name = use_case, name
+    use_case: UseCase
+    name: str
 
     def uri(self, job: str) -> str:
         return f"reports/flights_training/{self.name}/{job}.json"
 
-    def __call__(self, job: str, start: str | None = None, end: str | None = None, **given: Any) -> Report:
-        report: Report = load_job(job).job(Arguments(self.use_case, start, end, self.uri(job), **given))
-        report.write(self.uri(job))
-        return REPORTS[job].read(self.uri(job))
+    def __call__(self, job: ModuleType, **arguments: Any) -> Report:
+        name = job.__name__.removeprefix("spark_jobs.")
+        uri = self.uri(name)
+        report = job.job(ARGUMENTS[name](use_case=self.use_case, report=uri, **arguments))
+        report.write(uri)
+        return type(report).read(uri)
 
 
 def champion(use_case: UseCase) -> int | None:
-    found = records.champion(records.connect(use_case), use_case)
-    return found.version if found else None
+    version = versions.champion(connect(use_case), use_case)
+    return version.version if version else None
 
 
 def ledger(use_case: UseCase) -> list[Entry]:
-    return Ledger(use_case).entries()
+    return DeltaLedger(use_case).entries()
+
+
+def tags(use_case: UseCase, version: int) -> dict[str, str]:
+    model_version = connect(use_case).get_model_version(use_case.name, str(version))
+    return dict(model_version.tags)
+
+
+def error_of(action: Callable[[], object]) -> str:
+    """What a refused action says."""
+    with pytest.raises(UpdraftError) as refused:
+        action()
+    return str(refused.value)
 
 
 @pytest.fixture(scope="module")
-def first(training: Path, small: UseCase) -> Run:
-    """A training until its challenger is evaluated."""
+def first(untrained: Path, spark: SparkSession, small: UseCase) -> Run:
+    """A run whose challenger is trained; there is no champion."""
     run = Run(small, "first")
-    run("search_and_fit")
+    run(search_and_fit)
     return run
 
 
-def test_without_a_champion_there_is_nothing_to_score_or_to_drift_from(spark: SparkSession, first: Run) -> None:
-    assert first("score").outcome == "no champion"
-    assert first("drift").outcome == "no champion"
+@dataclass(frozen=True)
+class WithoutChampion:
+    scored: Report
+    drift: Report
 
 
-def test_without_evidence_the_gate_says_no(spark: SparkSession, first: Run) -> None:
-    verdict = first("gate")
+@pytest.fixture(scope="module")
+def without_champion(first: Run) -> WithoutChampion:
+    return WithoutChampion(scored=first(score), drift=first(drift))
+
+
+def test_without_a_champion_there_is_nothing_to_score_or_to_drift_from(
+    without_champion: WithoutChampion,
+) -> None:
+    assert without_champion.scored.outcome == "no champion"
+    assert without_champion.drift.outcome == "no champion"
+
+
+@dataclass(frozen=True)
+class WithoutEvidence:
+    verdict: Report
+    entries: list[Entry]
+    promotion_error: str
+    champion: int | None
+
+
+@pytest.fixture(scope="module")
+def without_evidence(first: Run, without_champion: WithoutChampion) -> WithoutEvidence:
+    verdict = first(gate)
+    entries = ledger(first.use_case)
+    promotion_error = error_of(lambda: first(promote))
+    return WithoutEvidence(verdict, entries, promotion_error, champion(first.use_case))
+
+
+def test_without_evidence_the_gate_refuses(without_evidence: WithoutEvidence) -> None:
+    verdict = without_evidence.verdict
     assert isinstance(verdict, GateReport)
     assert (verdict.promote, verdict.reasons) == (False, ["there is no evidence"])
-    assert [(one.event, one.version, one.evidence) for one in ledger(first.use_case)] == [("refused", 1, None)]
-    with pytest.raises(UpdraftError, match="the gate has refused it"):
-        first("promote")
-    assert champion(first.use_case) is None
+    entries = without_evidence.entries
+    assert [(entry.event, entry.version, entry.evidence) for entry in entries] == [
+        ("refused", 1, None)
+    ]
+    assert re.search("the gate has refused it", without_evidence.promotion_error)
+    assert without_evidence.champion is None
 
 
-def test_the_first_model_that_reaches_its_floors_becomes_champion(spark: SparkSession, first: Run) -> None:
-    evaluated, verdict = first("evaluate"), first("gate")
+@dataclass(frozen=True)
+class Promoted:
+    evaluated: Report
+    verdict: Report
+    champions: list[int | None]
+    evaluated_after_promotion: Report
+    verdict_after_promotion: Report
+    entries: list[Entry]
+    tags: dict[str, str]
+    evidence: dict[str, Any] | None
+
+
+@pytest.fixture(scope="module")
+def promoted(first: Run, without_evidence: WithoutEvidence) -> Promoted:
+    """The first challenger is evaluated, approved and promoted, twice."""
+    use_case = first.use_case
+    evaluated = first(evaluate)
+    verdict = first(gate)
+    assert isinstance(verdict, GateReport)
+    assert verdict.promote, verdict.reasons
+    champions = []
+    for _ in range(2):
+        first(promote)
+        champions.append(champion(use_case))
+    return Promoted(
+        evaluated=evaluated,
+        verdict=verdict,
+        champions=champions,
+        evaluated_after_promotion=first(evaluate),
+        verdict_after_promotion=first(gate),
+        entries=ledger(use_case),
+        tags=tags(use_case, verdict.challenger),
+        evidence=versions.evidence(connect(use_case), use_case, verdict.challenger),
+    )
+
+
+def test_the_first_model_that_reaches_its_floors_becomes_champion(promoted: Promoted) -> None:
+    evaluated = promoted.evaluated
+    verdict = promoted.verdict
     assert isinstance(evaluated, EvaluateReport)
     assert isinstance(verdict, GateReport)
     assert verdict.promote, verdict.reasons
-    for _ in range(2):  # Done again, nothing changes.
-        first("promote")
-        assert champion(first.use_case) == verdict.challenger
-    assert first("evaluate").model_dump() == evaluated.model_dump(), "what has been shown stays, also after the promotion"
-    assert first("gate").model_dump() == verdict.model_dump()
-    entries = ledger(first.use_case)
-    assert [one.event for one in entries] == ["refused", "approved", "promoted"], "each once, however often the jobs have run"
-    promoted = entries[-1]
-    assert (promoted.from_version, promoted.to_version, promoted.evidence) == (None, verdict.challenger, verdict.evidence)
-    assert promoted.by == "flights_training first"
-    assert len(promoted.code) >= 40
-    tags = records.connect(first.use_case).get_model_version("flights", str(verdict.challenger)).tags
-    assert (tags["updraft.verdict"], tags["updraft.evidence"]) == ("promoted", verdict.evidence)
-    kept = records.evidence(records.connect(first.use_case), first.use_case, verdict.challenger)
-    assert kept == evaluated.evidence
-    assert sha256(kept) == verdict.evidence
+    assert promoted.champions == [verdict.challenger] * 2, "promotion is idempotent"
+    assert promoted.evaluated_after_promotion.model_dump() == evaluated.model_dump(), (
+        "evidence stays as it is, also after the promotion"
+    )
+    assert promoted.verdict_after_promotion.model_dump() == verdict.model_dump()
+    assert [entry.event for entry in promoted.entries] == ["refused", "approved", "promoted"], (
+        "each once, however often the jobs have run"
+    )
+    entry = promoted.entries[-1]
+    assert (entry.from_version, entry.to_version, entry.evidence) == (
+        None,
+        verdict.challenger,
+        verdict.evidence,
+    )
+    assert entry.by == "flights_training first"
+    assert len(entry.code) >= 40
+    assert (promoted.tags["updraft.verdict"], promoted.tags["updraft.evidence"]) == (
+        "promoted",
+        verdict.evidence,
+    )
+    assert promoted.evidence == evaluated.evidence
+    assert sha256(promoted.evidence) == verdict.evidence
 
 
-def test_the_champion_scores_the_newest_partitions(spark: SparkSession, first: Run) -> None:
+@dataclass(frozen=True)
+class Scored:
+    report: Report
+    predictions: DataFrame
+    feature_days: list[date]
+    champion: int | None
+    last_entry: Entry
+
+
+@pytest.fixture(scope="module")
+def scored_twice(spark: SparkSession, first: Run, promoted: Promoted) -> list[Scored]:
+    """The newest partitions are scored, twice; predictions as of then."""
+    predictions = Table(first.use_case, PREDICTIONS)
+    features = Table(first.use_case, FEATURES)
+    records = []
     for _ in range(2):
-        report = first("score")
+        records.append(
+            Scored(
+                report=first(score),
+                predictions=predictions.read(spark, version=predictions.version),
+                feature_days=partitions_of(features.read(spark)),
+                champion=champion(first.use_case),
+                last_entry=ledger(first.use_case)[-1],
+            )
+        )
+    return records
+
+
+def test_the_champion_scores_the_newest_partitions(scored_twice: list[Scored]) -> None:
+    assert len(scored_twice) == 2
+    for scored in scored_twice:
+        report = scored.report
+        predictions = scored.predictions
         assert isinstance(report, ScoreReport)
-        predictions = tables.read(spark, "flights", "predictions")
-        days = tables.partitions(predictions)
-        assert days == tables.partitions(tables.read(spark, "flights", "features"))[-len(days) :]
-        assert report.rows == predictions.count() == predictions.select("row_id").distinct().count() > 5000
-        assert predictions.where("probability NOT BETWEEN 0 AND 1 OR probability IS NULL").count() == 0
-        ((version, entry),) = predictions.select("model_version", "ledger_entry").distinct().collect()
-        assert (version, entry) == (champion(first.use_case), ledger(first.use_case)[-1].key)
+        days = partitions_of(predictions)
+        assert days == scored.feature_days[-len(days) :]
+        distinct = predictions.select("row_id").distinct()
+        assert report.rows == predictions.count() == distinct.count() > 5000
+        outside = "probability NOT BETWEEN 0 AND 1 OR probability IS NULL"
+        assert predictions.where(outside).count() == 0
+        origins = predictions.select("model_version", "ledger_entry").distinct().collect()
+        ((version, entry),) = origins
+        assert (version, entry) == (scored.champion, scored.last_entry.key)
         assert predictions.where("scored_at IS NULL OR scored_at > now()").count() == 0
 
 
-def test_drift_is_told_column_by_column_and_as_a_page(spark: SparkSession, first: Run) -> None:
-    report = first("drift")
+@dataclass(frozen=True)
+class Drifted:
+    report: Report
+    champion: int | None
+
+
+@pytest.fixture(scope="module")
+def drifted(first: Run, scored_twice: list[Scored]) -> Drifted:
+    return Drifted(first(drift), champion(first.use_case))
+
+
+def test_drift_is_reported_for_each_column_and_as_a_page(first: Run, drifted: Drifted) -> None:
+    report = drifted.report
     assert isinstance(report, DriftReport)
-    assert report.champion == champion(first.use_case)
+    assert report.champion == drifted.champion
     assert len(report.columns) > 10
-    assert report.detected == (sum(column.drifted for column in report.columns) >= first.use_case.drift.min_columns)
+    number = sum(column.drifted for column in report.columns)
+    assert report.detected == (number >= first.use_case.drift.min_columns)
     assert report.page
     assert "<html" in report_path(report.page).read_text()[:500].lower()
 
 
-def test_a_challenger_that_is_no_better_is_refused(spark: SparkSession, first: Run) -> None:
-    before = champion(first.use_case)
-    second = Run(first.use_case, "second")
-    second("search_and_fit")
-    evaluated = second("evaluate")
-    assert isinstance(evaluated, EvaluateReport)
-    assert evaluated.evidence["gain"]["value"] == pytest.approx(0, abs=1e-6)  # type: ignore[index]  # The same rows and seed.
-    verdict = second("gate")
-    assert isinstance(verdict, GateReport)
-    assert not verdict.promote
-    assert verdict.reasons[0] == "challenger and champion, version 1, are the same model: their files do not differ"
-    assert "is not surely above +0" in verdict.reasons[1]
-    with pytest.raises(UpdraftError, match="the gate has refused it"):
-        second("promote")
-    assert champion(first.use_case) == before
-    tags = records.connect(first.use_case).get_model_version("flights", str(verdict.challenger)).tags
-    assert tags["updraft.verdict"] == "refused"
-    assert tags["updraft.reasons"].splitlines() == verdict.reasons
-
-
-def test_a_verdict_over_another_champion_promotes_nobody(spark: SparkSession, first: Run) -> None:
-    before = champion(first.use_case)
-    late = Run(first.use_case, "late")
-    approved = next(one for one in ledger(first.use_case) if one.event == "approved")
-    verdict = GateReport(use_case="flights", promote=True, challenger=2, champion=None, reasons=[])
-    for evidence in (None, approved.evidence, "0" * 64):
-        verdict.model_copy(update={"evidence": evidence}).write(late.uri("gate"))
-        with pytest.raises(UpdraftError, match="the ledger has no approval of it"):
-            late("promote")
-    assert champion(first.use_case) == before
-
-
-def test_without_a_champion_before_there_is_nothing_to_go_back_to(spark: SparkSession, first: Run) -> None:
-    entries, nothing = ledger(first.use_case), Run(first.use_case, "rollback_too_early")
-    with pytest.raises(UpdraftError, match=r"version 1 is the first champion\. Nothing was changed"):
-        nothing("rollback", reason="too early")
-    with pytest.raises(UpdraftError, match=r"version 2 was never champion, expected one of \[1\]"):
-        nothing("rollback", to=2, reason="it was refused")
-    again = nothing("rollback", to=1, reason="it is champion already")
-    assert isinstance(again, RollbackReport)
-    assert (again.champion, again.previous) == (1, 1)
-    assert ledger(first.use_case) == entries
+@dataclass(frozen=True)
+class Refused:
+    evaluated: Report
+    verdict: Report
+    promotion_error: str
+    champions: tuple[int | None, int | None]  # Before and after.
+    tags: dict[str, str]
 
 
 @pytest.fixture(scope="module")
-def second_champion(spark: SparkSession, first: Run) -> int:
-    """Another model, which is hardly worse, under a policy that bears it."""
+def refused(first: Run, drifted: Drifted) -> Refused:
+    """A second challenger, trained on the same rows with the same seed."""
     use_case = first.use_case
-    gate = use_case.gate.model_copy(update={"rule": "not_worse", "margin": 0.5, "slices": None})
-    search = use_case.model.search.model_copy(update={"seed": 7})
-    run = Run(
-        use_case.model_copy(update={"gate": gate, "model": use_case.model.model_copy(update={"search": search})}), "third"
+    before = champion(use_case)
+    second = Run(use_case, "second")
+    second(search_and_fit)
+    evaluated = second(evaluate)
+    verdict = second(gate)
+    assert isinstance(verdict, GateReport)
+    assert not verdict.promote
+    promotion_error = error_of(lambda: second(promote))
+    return Refused(
+        evaluated=evaluated,
+        verdict=verdict,
+        promotion_error=promotion_error,
+        champions=(before, champion(use_case)),
+        tags=tags(use_case, verdict.challenger),
     )
-    for job in ("search_and_fit", "evaluate", "gate", "promote"):
+
+
+def test_a_challenger_that_is_no_better_is_refused(refused: Refused) -> None:
+    evaluated = refused.evaluated
+    assert isinstance(evaluated, EvaluateReport)
+    gain: Any = evaluated.evidence["gain"]
+    assert gain["value"] == pytest.approx(0, abs=1e-6)  # The same rows and seed.
+    verdict = refused.verdict
+    assert isinstance(verdict, GateReport)
+    assert not verdict.promote
+    assert (
+        verdict.reasons[0]
+        == "challenger and champion, version 1, are the same model: their files are identical"
+    )
+    assert "is not significantly above +0" in verdict.reasons[1]
+    assert re.search("the gate has refused it", refused.promotion_error)
+    before, after = refused.champions
+    assert after == before
+    assert refused.tags["updraft.verdict"] == "refused"
+    assert refused.tags["updraft.reasons"].splitlines() == verdict.reasons
+
+
+@dataclass(frozen=True)
+class Outdated:
+    errors: list[str]
+    champions: tuple[int | None, int | None]  # Before and after.
+
+
+@pytest.fixture(scope="module")
+def outdated(first: Run, refused: Refused) -> Outdated:
+    """Promotions on verdicts that compare version 2 with no champion, where there is one."""
+    use_case = first.use_case
+    before = champion(use_case)
+    late = Run(use_case, "late")
+    approved = next(entry for entry in ledger(use_case) if entry.event == "approved")
+    verdict = GateReport(use_case="flights", promote=True, challenger=2, champion=None, reasons=[])
+    errors = []
+    for evidence in (None, approved.evidence, "0" * 64):
+        verdict.model_copy(update={"evidence": evidence}).write(late.uri("gate"))
+        errors.append(error_of(lambda: late(promote)))
+    return Outdated(errors, (before, champion(use_case)))
+
+
+def test_a_verdict_over_another_champion_promotes_nobody(outdated: Outdated) -> None:
+    assert len(outdated.errors) == 3
+    for error in outdated.errors:
+        assert re.search("the ledger has no approval of it", error)
+    before, after = outdated.champions
+    assert after == before
+
+
+@dataclass(frozen=True)
+class EarlyRollbacks:
+    to_the_one_before: str
+    to_one_that_was_never_champion: str
+    to_the_champion: Report
+    entries: tuple[list[Entry], list[Entry]]  # Before and after.
+
+
+@pytest.fixture(scope="module")
+def early_rollbacks(first: Run, outdated: Outdated) -> EarlyRollbacks:
+    """Rollbacks while there has been one champion only."""
+    before = ledger(first.use_case)
+    early = Run(first.use_case, "rollback_too_early")
+    return EarlyRollbacks(
+        to_the_one_before=error_of(lambda: early(rollback, reason="too early")),
+        to_one_that_was_never_champion=error_of(
+            lambda: early(rollback, to=2, reason="it was refused")
+        ),
+        to_the_champion=early(rollback, to=1, reason="it is champion already"),
+        entries=(before, ledger(first.use_case)),
+    )
+
+
+def test_without_an_earlier_champion_there_is_nothing_to_roll_back_to(
+    early_rollbacks: EarlyRollbacks,
+) -> None:
+    assert re.search(
+        r"version 1 is the first champion\. Nothing was changed", early_rollbacks.to_the_one_before
+    )
+    assert re.search(
+        r"version 2 was never champion, expected one of \[1\]",
+        early_rollbacks.to_one_that_was_never_champion,
+    )
+    report = early_rollbacks.to_the_champion
+    assert isinstance(report, RollbackReport)
+    assert (report.champion, report.previous) == (1, 1)
+    before, after = early_rollbacks.entries
+    assert after == before
+
+
+@pytest.fixture(scope="module")
+def second_champion(first: Run, early_rollbacks: EarlyRollbacks) -> int:
+    """Another model, which is hardly worse, under a policy that tolerates it; its version."""
+    use_case = first.use_case
+    tolerant = {"rule": "not_worse", "margin": 0.5, "slices": None}
+    search = use_case.model.search.model_copy(update={"seed": 7})
+    changed = {
+        "gate": use_case.gate.model_copy(update=tolerant),
+        "model": use_case.model.model_copy(update={"search": search}),
+    }
+    run = Run(use_case.model_copy(update=changed), "third")
+    for job in (search_and_fit, evaluate, gate, promote):
         run(job)
-    verdict = run("gate")
+    verdict = run(gate)
     assert isinstance(verdict, GateReport)
     assert champion(use_case) == verdict.challenger
     return verdict.challenger
 
 
-def test_a_rollback_makes_the_champion_before_champion_again(spark: SparkSession, first: Run, second_champion: int) -> None:
-    back = Run(first.use_case, "back")
-    for _ in range(2):  # Done again by the same run, nothing changes: it does not go back further, or forth.
-        report = back("rollback", reason="complaints", by="ada")
+@dataclass(frozen=True)
+class RolledBack:
+    reports: list[Report]
+    champions: list[int | None]
+    entries: list[Entry]
+    description: str
+    late_promotion_error: str
+
+
+@pytest.fixture(scope="module")
+def rolled_back(first: Run, second_champion: int) -> RolledBack:
+    """The same run rolls back twice; then the promotion of the second champion is repeated."""
+    use_case = first.use_case
+    back = Run(use_case, "back")
+    reports = []
+    champions = []
+    for _ in range(2):
+        reports.append(back(rollback, reason="complaints", by="ada"))
+        champions.append(champion(use_case))
+    return RolledBack(
+        reports=reports,
+        champions=champions,
+        entries=ledger(use_case),
+        description=connect(use_case).get_registered_model("flights").description,
+        late_promotion_error=error_of(lambda: Run(use_case, "third")(promote)),
+    )
+
+
+def test_a_rollback_makes_the_previous_champion_champion_again(
+    rolled_back: RolledBack, second_champion: int
+) -> None:
+    """A repeated rollback of the same run goes neither further back nor forward."""
+    assert len(rolled_back.reports) == 2
+    for report in rolled_back.reports:
         assert isinstance(report, RollbackReport)
         assert (report.champion, report.previous) == (1, second_champion)
-        assert champion(first.use_case) == 1
-    entry = ledger(first.use_case)[-1]
-    assert [one.event for one in ledger(first.use_case)].count("rolled back") == 1
-    assert (entry.event, entry.version, entry.from_version, entry.to_version) == ("rolled back", 1, second_champion, 1)
+    assert rolled_back.champions == [1, 1]
+    assert [entry.event for entry in rolled_back.entries].count("rolled back") == 1
+    entry = rolled_back.entries[-1]
+    assert (entry.event, entry.version) == ("rolled back", 1)
+    assert (entry.from_version, entry.to_version) == (second_champion, 1)
     assert (entry.by, entry.reasons) == ("ada, flights_training back", ["complaints"])
-    said = records.connect(first.use_case).get_registered_model("flights").description
-    assert f"in place of version {second_champion}" in said
-    assert "rolled back: complaints" in said
-    with pytest.raises(UpdraftError, match=r"the champion has changed, to version 1\. Nothing was changed"):
-        Run(first.use_case, "third")("promote")
+    assert f"in place of version {second_champion}" in rolled_back.description
+    assert "rolled back: complaints" in rolled_back.description
+    assert re.search(
+        r"the champion has changed, to version 1\. Nothing was changed",
+        rolled_back.late_promotion_error,
+    )
 
 
-def test_a_period_is_scored_again_by_whoever_is_champion_now(spark: SparkSession, first: Run, second_champion: int) -> None:
-    before = {row.row_id: row.probability for row in tables.read(spark, "flights", "predictions").collect()}
-    days = tables.partitions(tables.read(spark, "flights", "features"))
-    report = first("score", start=str(days[0]), end=str(days[1]))
+@dataclass(frozen=True)
+class Rescored:
+    before: dict[str, float]
+    days: list[date]
+    report: Report
+    last_entry: Entry
+    predictions: DataFrame
+
+
+@pytest.fixture(scope="module")
+def rescored(spark: SparkSession, first: Run, rolled_back: RolledBack) -> Rescored:
+    """The first two days are scored too; predictions as of then."""
+    predictions = Table(first.use_case, PREDICTIONS)
+    before = probabilities(predictions.read(spark))
+    days = partitions_of(Table(first.use_case, FEATURES).read(spark))
+    report = first(score, start=str(days[0]), end=str(days[1]))
+    last_entry = ledger(first.use_case)[-1]
+    after = predictions.read(spark, version=predictions.version)
+    return Rescored(before, days, report, last_entry, after)
+
+
+def probabilities(predictions: DataFrame) -> dict[str, float]:
+    return {row.row_id: row.probability for row in predictions.collect()}
+
+
+def test_a_period_is_scored_again_by_the_current_champion(rescored: Rescored) -> None:
+    days = rescored.days
+    report = rescored.report
     assert isinstance(report, ScoreReport)
-    entry = ledger(first.use_case)[-1].key
-    assert (report.champion, report.entry, report.first, report.last) == (1, entry, days[0], days[1])
-    scored = tables.read(spark, "flights", "predictions")
-    assert scored.where(scored.event_date.isin(days[:2])).select("model_version", "ledger_entry").distinct().collect() == [
-        (1, entry)
-    ]
-    kept = {row.row_id: row.probability for row in scored.where(~scored.event_date.isin(days[:2])).collect()}
-    assert kept == before, "other periods stay as they were"
+    entry = rescored.last_entry.key
+    assert (report.champion, report.entry) == (1, entry)
+    assert (report.first, report.last) == (days[0], days[1])
+    predictions = rescored.predictions
+    is_rescored = predictions.event_date.isin(days[:2])
+    origins = predictions.where(is_rescored).select("model_version", "ledger_entry").distinct()
+    assert origins.collect() == [(1, entry)]
+    assert probabilities(predictions.where(~is_rescored)) == rescored.before, (
+        "other periods stay as they were"
+    )
 
 
-def test_an_alias_that_was_moved_by_hand_is_put_back_and_told(spark: SparkSession, first: Run, second_champion: int) -> None:
-    client = records.connect(first.use_case)
+@dataclass(frozen=True)
+class Restored:
+    champions: list[int | None]
+    entries: list[Entry]
+
+
+@pytest.fixture(scope="module")
+def restored(first: Run, rescored: Rescored, second_champion: int) -> Restored:
+    """The alias is moved by hand, then deleted by hand; a job follows each time."""
+    client = connect(first.use_case)
+    champions = []
     client.set_registered_model_alias("flights", CHAMPION, str(second_champion))
-    first("score")
-    assert champion(first.use_case) == 1
+    first(score)
+    champions.append(champion(first.use_case))
     client.delete_registered_model_alias("flights", CHAMPION)
-    first("score")
-    assert champion(first.use_case) == 1
-    moved, deleted = ledger(first.use_case)[-2:]
+    first(score)
+    champions.append(champion(first.use_case))
+    return Restored(champions, ledger(first.use_case))
+
+
+def test_an_alias_that_was_moved_by_hand_is_restored_and_reported(
+    restored: Restored, second_champion: int
+) -> None:
+    assert restored.champions == [1, 1]
+    moved, deleted = restored.entries[-2:]
     assert (moved.event, moved.from_version, moved.to_version) == ("restored", second_champion, 1)
     assert (deleted.event, deleted.from_version, deleted.to_version) == ("restored", None, 1)
     assert "moved by hand" in moved.reasons[0]
 
 
+@dataclass(frozen=True)
+class WithoutCarrier:
+    error: str
+    entries: tuple[list[Entry], list[Entry]]  # Before and after.
+    champion: int | None
+
+
+@pytest.fixture(scope="module")
+def without_carrier(first: Run, restored: Restored, second_champion: int) -> WithoutCarrier:
+    """A rollback after the features have lost a column that the version needs."""
+    read = Table.read
+
+    def read_without_carrier(table: Table, *arguments: Any, **options: Any) -> DataFrame:
+        return read(table, *arguments, **options).drop("carrier")
+
+    before = ledger(first.use_case)
+    forth = Run(first.use_case, "forth")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Table, "read", read_without_carrier)
+        error = error_of(lambda: forth(rollback, to=second_champion, reason="try again"))
+    return WithoutCarrier(error, (before, ledger(first.use_case)), champion(first.use_case))
+
+
 def test_a_rollback_to_a_version_that_no_longer_scores_is_refused(
-    spark: SparkSession, first: Run, second_champion: int, monkeypatch: pytest.MonkeyPatch
+    without_carrier: WithoutCarrier,
 ) -> None:
-    """The features have changed since: one that the version wants is no longer there."""
-    read = tables.read
+    assert re.search(
+        r"expected the features \['carrier'\], not found in the table", without_carrier.error
+    )
+    before, after = without_carrier.entries
+    assert after == before
+    assert without_carrier.champion == 1
 
-    def without_carrier(*given: Any, **named: Any) -> DataFrame:
-        return read(*given, **named).drop("carrier")
 
-    monkeypatch.setattr(tables, "read", without_carrier)
+def test_entries_of_the_ledger_cannot_be_changed_or_deleted(
+    spark: SparkSession, first: Run, second_champion: int
+) -> None:
+    location = Table(first.use_case, LEDGER).location
+    table = DeltaTable.forPath(spark, location.spark)
     entries = ledger(first.use_case)
-    with pytest.raises(UpdraftError, match=r"expected the features \['carrier'\], not found in the table"):
-        Run(first.use_case, "forth")("rollback", to=second_champion, reason="try again")
-    assert ledger(first.use_case) == entries
-    assert champion(first.use_case) == 1
-
-
-def test_the_ledger_only_grows(spark: SparkSession, first: Run, second_champion: int) -> None:
-    table, entries = DeltaTable.forPath(spark, tables.table_path("flights", "ledger")), ledger(first.use_case)
     for change in (table.delete, partial(table.update, set={"by": F.lit("nobody")})):
         with pytest.raises(PySparkException, match="DELTA_CANNOT_MODIFY_APPEND_ONLY"):
             change()
     assert ledger(first.use_case) == entries
-    assert [one.number for one in entries] == list(range(len(entries)))
+    assert [entry.number for entry in entries] == list(range(len(entries)))
 
 
-def test_the_command_line_tells_the_history_and_rolls_back(training: Path, first: Run, second_champion: int) -> None:
-    told = updraft("history", "flights")
-    assert told.returncode == 0, told.stderr
-    for said in ("approved", "refused", "promoted", "rolled back", "restored", "Now version 1 is champion", "complaints"):
-        assert said in told.stdout, told.stdout
-    done = updraft("rollback", "flights", "--to", str(second_champion), "--reason", "it was innocent")
-    assert done.returncode == 0, done.stdout
-    assert f"flights: version {second_champion} is champion again, in place of 1." in done.stdout
-    assert champion(first.use_case) == second_champion
-    wrong = updraft("rollback", "flights", "--to", "2", "--reason", "it was refused")
-    assert wrong.returncode == 1
-    assert "version 2 was never champion" in " ".join(wrong.stdout.split())
+@dataclass(frozen=True)
+class CommandLine:
+    history: subprocess.CompletedProcess[str]
+    rollback: subprocess.CompletedProcess[str]
+    champion: int | None
+    wrong_rollback: subprocess.CompletedProcess[str]
+
+
+@pytest.fixture(scope="module")
+def command_line(first: Run, without_carrier: WithoutCarrier, second_champion: int) -> CommandLine:
+    """The last stage: it rolls back to the second champion."""
+    return CommandLine(
+        history=updraft("history", "flights"),
+        rollback=updraft(
+            "rollback", "flights", "--to", str(second_champion), "--reason", "it was innocent"
+        ),
+        champion=champion(first.use_case),
+        wrong_rollback=updraft("rollback", "flights", "--to", "2", "--reason", "it was refused"),
+    )
 
 
 def updraft(*words: str) -> subprocess.CompletedProcess[str]:
     code = "from updraft.cli.main import main; main()"
-    return run(sys.executable, "-c", code, *words, COLUMNS="160")
+    return run_program(sys.executable, "-c", code, *words, COLUMNS="160")
+
+
+def test_the_command_line_shows_the_history(command_line: CommandLine) -> None:
+    history = command_line.history
+    assert history.returncode == 0, history.stderr
+    events = ("approved", "refused", "promoted", "rolled back", "restored")
+    for text in (*events, "Now version 1 is champion", "complaints"):
+        assert text in history.stdout, history.stdout
+
+
+def test_the_command_line_rolls_back(command_line: CommandLine, second_champion: int) -> None:
+    done = command_line.rollback
+    assert done.returncode == 0, done.stdout
+    assert f"flights: version {second_champion} is champion again, in place of 1." in done.stdout
+    assert command_line.champion == second_champion
+    wrong = command_line.wrong_rollback
+    assert wrong.returncode == 1
+    assert "version 2 was never champion" in " ".join(wrong.stdout.split())

@@ -1,4 +1,4 @@
-"""The names of hyperparameters that use cases are checked against are those of the installed libraries."""
+"""The list of hyperparameters that use cases are checked against is that of the libraries."""
 
 import json
 import os
@@ -12,34 +12,44 @@ from updraft.core.settings import REPO
 from updraft.training.families.parameters import settable
 
 LIST = REPO / "updraft" / "core" / FILE
+INDENT = " " * 6
 
 
-def written(listed: dict[str, dict[str, list[str]]]) -> str:
-    """As JSON that people can read: an algorithm's names side by side."""
-    pad = " " * 6
-    wrap = textwrap.TextWrapper(120, initial_indent=pad, subsequent_indent=pad, break_long_words=False, break_on_hyphens=False)
+def as_json(parameters: dict[str, dict[str, list[str]]]) -> str:
+    """JSON that people can read: the names of an algorithm in a paragraph."""
+    wrapper = textwrap.TextWrapper(
+        120,
+        initial_indent=INDENT,
+        subsequent_indent=INDENT,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
     kinds = []
-    for kind, algorithms in listed.items():
-        lists = [f'    "{name}": [\n{wrap.fill(json.dumps(names)[1:-1])}\n    ]' for name, names in algorithms.items()]
+    for kind, algorithms in parameters.items():
+        lists = []
+        for name, names in algorithms.items():
+            paragraph = wrapper.fill(json.dumps(names)[1:-1])
+            lists.append(f'    "{name}": [\n{paragraph}\n    ]')
         kinds.append(f'  "{kind}": {{\n' + ",\n".join(lists) + "\n  }")
     return "{\n" + ",\n".join(kinds) + "\n}\n"
 
 
-def test_the_list_is_the_libraries(spark: SparkSession) -> None:
-    """`make golden` writes the file anew; the change is then seen in the review."""
-    now = settable()
-    assert {(kind, name) for kind, names in now.items() for name in names} == {
+def test_the_list_is_that_of_the_libraries(spark: SparkSession) -> None:
+    """`make golden` writes the file; a review then sees the change."""
+    parameters = settable()
+    assert {(kind, name) for kind, names in parameters.items() for name in names} == {
         (group(kind), name) for kind, traits in TRAITS.items() for name in traits.algorithms
     }
     if os.environ.get("UPDRAFT_WRITE_GOLDEN"):
-        LIST.write_text(written(now))
+        LIST.write_text(as_json(parameters))
     text = LIST.read_text()
-    assert json.loads(text) == now, "run `make golden` and commit what it writes"
-    assert text == written(now)
+    assert json.loads(text) == parameters, "run `make golden` and commit what it writes"
+    assert text == as_json(parameters)
 
 
 def test_no_name_means_two_things(spark: SparkSession) -> None:
-    for names in [names for algorithms in settable().values() for names in algorithms.values()]:
-        single = [name for same in names for name in same.split("=")]
-        assert single
-        assert len(set(single)) == len(single)
+    for algorithms in settable().values():
+        for aliases in algorithms.values():
+            names = [name for alias in aliases for name in alias.split("=")]
+            assert names
+            assert len(set(names)) == len(names)

@@ -1,6 +1,5 @@
-"""Airflow's REST API, as far as the commands need it: the same doors that the UI uses."""
+"""Airflow's REST API, as far as the commands need it: the same interface that the UI uses."""
 
-import time
 from datetime import datetime
 from typing import Any
 
@@ -9,10 +8,11 @@ import httpx
 from updraft.cli.secrets import local_secrets
 from updraft.cli.servers import Servers, home
 from updraft.core.errors import UpdraftError
+from updraft.core.waiting import wait_for
 
 Json = dict[str, Any]
 ENDED = ("success", "failed")
-BUSY_TRIES = 60
+BUSY_SECONDS = 60
 
 
 class AirflowApi:
@@ -21,35 +21,50 @@ class AirflowApi:
     def __init__(self, servers: Servers) -> None:
         self.client = httpx.Client(base_url=servers.airflow, timeout=60)
         login = {"username": "admin", "password": local_secrets(home())["airflow_password"]}
-        answer = self.client.post("/auth/token", json=login)
-        if answer.status_code != 201:
+        response = self.client.post("/auth/token", json=login)
+        if response.status_code != httpx.codes.CREATED:
             raise UpdraftError(
-                f"Airflow at {servers.airflow}: login refused ({answer.status_code}). Run `make down`, then try again."
+                f"Airflow at {servers.airflow}: login refused ({response.status_code}). "
+                "Run `make down`, then try again."
             )
-        self.client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+        self.client.headers["Authorization"] = f"Bearer {response.json()['access_token']}"
 
     def call(self, method: str, path: str, **arguments: Any) -> Json:
+        """Send one request and return the content of its response.
+
+        Raises:
+            UpdraftError: Airflow does not answer, or refuses the request.
+        """
         try:
-            answer = self.client.request(method, f"/api/v2{path}", **arguments)
+            response = self.client.request(method, f"/api/v2{path}", **arguments)
         except httpx.HTTPError as error:
-            raise UpdraftError(f"Airflow does not answer {method} {path}: {error!r}. See {home() / 'logs'}.") from None
-        if answer.is_error:
-            raise UpdraftError(f"Airflow refused {method} {path} ({answer.status_code}): {answer.text[:500]}")
-        content: Json = answer.json() if answer.content else {}
+            raise UpdraftError(
+                f"Airflow does not answer {method} {path}: {error!r}. See {home() / 'logs'}."
+            ) from None
+        if response.is_error:
+            raise UpdraftError(
+                f"Airflow refused {method} {path} ({response.status_code}): "
+                f"{response.text[:500]}. See {home() / 'logs'}."
+            )
+        content: Json = response.json() if response.content else {}
         return content
 
     def has_dag(self, dag_id: str) -> bool:
-        return self.client.get(f"/api/v2/dags/{dag_id}").status_code == 200
+        return self.client.get(f"/api/v2/dags/{dag_id}").status_code == httpx.codes.OK
 
     def pause(self, dag_id: str, paused: bool) -> None:
         self.call("PATCH", f"/dags/{dag_id}", json={"is_paused": paused})
 
     def trigger(self, dag_id: str, conf: Json) -> str:
         """Start a run without a logical date and return its id."""
-        return str(self.call("POST", f"/dags/{dag_id}/dagRuns", json={"logical_date": None, "conf": conf})["dag_run_id"])
+        body = {"logical_date": None, "conf": conf}
+        return str(self.call("POST", f"/dags/{dag_id}/dagRuns", json=body)["dag_run_id"])
 
     def backfill(self, dag_id: str, first: datetime, last: datetime) -> int:
-        """Start a backfill of the intervals from ``first`` to ``last``, done ones again, and return its id."""
+        """Start a backfill of the intervals from ``first`` to ``last`` and return its id.
+
+        Intervals that have been run are run again.
+        """
         body = {
             "dag_id": dag_id,
             "from_date": first.isoformat(),
@@ -57,27 +72,38 @@ class AirflowApi:
             "reprocess_behavior": "completed",
             "max_active_runs": 4,
         }
-        for _ in range(BUSY_TRIES):
-            # On SQLite Airflow answers 503 when its scheduler happens to write at that moment.
-            answer = self.client.post("/api/v2/backfills", json=body)
-            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
-                break
-            time.sleep(1)
-        if answer.is_error:
-            raise UpdraftError(f"Airflow refused the backfill ({answer.status_code}): {answer.text[:500]}")
-        return int(answer.json()["id"])
+
+        def response_unless_busy() -> httpx.Response | None:
+            # On SQLite Airflow answers 503 when its scheduler is writing at the same time.
+            response = self.client.post("/api/v2/backfills", json=body)
+            is_busy = response.status_code == httpx.codes.SERVICE_UNAVAILABLE
+            return None if is_busy else response
+
+        response = wait_for(response_unless_busy, seconds=BUSY_SECONDS, every=1)
+        if response is None:
+            raise UpdraftError(
+                f"Airflow refused the backfill (503): its database was busy for {BUSY_SECONDS} s. "
+                "Try again when the scheduler is idle."
+            )
+        if response.is_error:
+            raise UpdraftError(
+                f"Airflow refused the backfill ({response.status_code}): "
+                f"{response.text[:500]}. See {home() / 'logs'}."
+            )
+        return int(response.json()["id"])
 
     def runs(self, dag_id: str, **query: Any) -> list[Json]:
-        """The runs of a DAG, newest first."""
-        found: list[Json] = self.call("GET", f"/dags/{dag_id}/dagRuns", params={"order_by": "-id", "limit": 100, **query})[
-            "dag_runs"
-        ]
-        return found
+        """Return the runs of a DAG, newest first."""
+        parameters = {"order_by": "-id", "limit": 100, **query}
+        content = self.call("GET", f"/dags/{dag_id}/dagRuns", params=parameters)
+        runs: list[Json] = content["dag_runs"]
+        return runs
 
     def run(self, dag_id: str, run_id: str) -> Json:
         return self.call("GET", f"/dags/{dag_id}/dagRuns/{run_id}")
 
     def tasks(self, dag_id: str, run_id: str) -> list[Json]:
-        """The task instances of a run, in the order in which they started."""
-        found: list[Json] = self.call("GET", f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances")["task_instances"]
-        return sorted(found, key=lambda one: one["start_date"] or "9")
+        """Return the task instances of a run, in the order in which they started."""
+        content = self.call("GET", f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances")
+        tasks: list[Json] = content["task_instances"]
+        return sorted(tasks, key=lambda task: task["start_date"] or "9")

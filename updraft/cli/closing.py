@@ -1,18 +1,19 @@
-"""What stands at the end of a demo or a run: the report as a file, and as tables for people."""
+"""The result of a demo or a run: ``report.json``, and the closing tables on the terminal."""
 
 import json
 import logging
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 from rich.console import Console
 from rich.table import Table
 
+from updraft.core.files import write_atomically
 from updraft.core.reports import DriftReport
+from updraft.core.settings import settings
 from updraft.core.use_case import UseCase
 
-MOST = 4  # Metrics of a model that a terminal has room for.
+MAX_METRICS = 4  # A terminal has no space for more metrics of a model.
 
 
 class Step(BaseModel):
@@ -25,6 +26,29 @@ class Step(BaseModel):
     seconds: float
 
 
+class Champion(BaseModel):
+    """The champion, with its metrics on the holdout."""
+
+    version: int
+    algorithm: str | None
+    metrics: dict[str, float]
+
+
+class RegisteredModel(Champion):
+    """A registered version, with its metrics on the holdout and the gate's verdict."""
+
+    verdict: str
+    reasons: list[str]
+
+
+class DriftSummary(BaseModel):
+    """What a monitoring run has found: ``columns`` are those that have drifted."""
+
+    window: str
+    detected: bool
+    columns: list[str]
+
+
 class Closing(BaseModel):
     """The keys of ``report.json``."""
 
@@ -33,98 +57,133 @@ class Closing(BaseModel):
     seconds: float
     steps: list[Step]
     tables: dict[str, int] = {}
-    models: list[dict[str, Any]] = []
-    champion: dict[str, Any] | None = None
-    drift: list[dict[str, Any]] = []
+    models: list[RegisteredModel] = []
+    champion: Champion | None = None
+    drift: list[DriftSummary] = []
     error: str | None = None
 
     def write(self, file: Path) -> None:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        part = file.with_name(f".{file.name}.part")
-        part.write_text(json.dumps(self.model_dump(mode="json"), indent=2) + "\n")
-        part.replace(file)
+        write_atomically(file, json.dumps(self.model_dump(mode="json"), indent=2) + "\n")
 
 
-def table_rows(use_case: UseCase) -> dict[str, int]:
-    """The rows of every table of the use case, by the log of each."""
+def count_rows(use_case: UseCase) -> dict[str, int]:
+    """Count the rows of every table of the use case, from the tables' logs."""
     from deltalake import DeltaTable
 
-    from updraft.core.settings import settings
+    tables = settings().location("tables", use_case.name)
+    if not tables.path.exists():
+        return {}
+    rows = {}
+    for name in sorted(folder.name for folder in tables.path.iterdir() if folder.is_dir()):
+        location = tables / name
+        if DeltaTable.is_deltatable(location.deltalake):
+            rows[name] = DeltaTable(location.deltalake).count()
+    return rows
 
-    folder = settings().path("tables", use_case.name)
-    found = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.exists() else []
-    return {path.name: DeltaTable(str(path)).count() for path in found if DeltaTable.is_deltatable(str(path))}
 
+def registered_models(use_case: UseCase) -> tuple[list[RegisteredModel], Champion | None]:
+    """Return every registered version with the gate's verdict on it; and the champion."""
+    from updraft.decisions.verdict import VerdictTags
+    from updraft.models import versions
+    from updraft.models.tracking import connect
 
-def models(use_case: UseCase) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
-    """Every registered version with its holdout metrics and the gate's verdict; and the champion."""
-    from updraft.models import records
-
-    logging.getLogger("mlflow").setLevel(logging.WARNING)  # Imported, it greets a new experiment between our lines.
-    client = records.connect(use_case)
-    versions = sorted(client.search_model_versions(f"name = '{use_case.name}'"), key=lambda found: int(found.version))
-    champion = records.champion(client, use_case)
-    listed = []
-    for found in versions:
-        metrics = client.get_run(str(found.run_id)).data.metrics
-        listed.append(
-            {
-                "version": int(found.version),
-                "algorithm": found.tags.get("updraft.algorithm"),
-                "metrics": {k.removeprefix("holdout_"): v for k, v in metrics.items() if k.startswith("holdout_")},
-                "verdict": found.tags.get("updraft.verdict", "none"),
-                "reasons": found.tags.get("updraft.reasons", "").splitlines(),
-            }
+    # Else it reports each new experiment between our lines.
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    client = connect(use_case)
+    champion = versions.champion(client, use_case)
+    models = []
+    for entity in client.search_model_versions(f"name = '{use_case.name}'"):
+        metrics = client.get_run(str(entity.run_id)).data.metrics
+        verdict = VerdictTags.read(entity.tags)
+        models.append(
+            RegisteredModel(
+                version=int(entity.version),
+                algorithm=versions.VersionTags.read_algorithm(entity.tags),
+                metrics=_holdout_metrics(metrics),
+                verdict=verdict.verdict,
+                reasons=verdict.reasons,
+            )
         )
-    now = next((one for one in listed if champion and one["version"] == champion.version), None)
-    return listed, {key: now[key] for key in ("version", "algorithm", "metrics")} if now else None
+    models.sort(key=lambda model: model.version)
+    for model in models:
+        if champion is not None and model.version == champion.version:
+            return models, Champion.model_validate(model.model_dump(exclude={"verdict", "reasons"}))
+    return models, None
 
 
-def drift_entry(report: DriftReport, use_case: UseCase) -> dict[str, Any]:
-    """What a monitoring run has found, in the report's words."""
+def _holdout_metrics(metrics: dict[str, float]) -> dict[str, float]:
+    prefix = "holdout_"
     return {
-        "window": f"{report.first}..{report.last}" if use_case.unit else "the snapshot",
-        "detected": report.detected,
-        "columns": [column.column for column in report.columns if column.drifted],
+        name.removeprefix(prefix): value
+        for name, value in metrics.items()
+        if name.startswith(prefix)
     }
 
 
-def show(closing: Closing, console: Console, places: dict[str, str], metric: str, command: str) -> None:
-    """The closing tables.
+def drift_summary(report: DriftReport, use_case: UseCase) -> DriftSummary:
+    """Return the part of a drift report that the closing shows."""
+    return DriftSummary(
+        window=f"{report.first}..{report.last}" if use_case.unit else "the snapshot",
+        detected=report.detected,
+        columns=[column.column for column in report.columns if column.drifted],
+    )
 
-    ``places``: what can be looked at, and where. ``metric``: the gate's, which comes first. ``command``: what has ended.
+
+def show(
+    closing: Closing, console: Console, places: dict[str, str], metric: str, command: str
+) -> None:
+    """Print the closing tables.
+
+    ``places``: what can be looked at, and where. ``metric``: the gate's; it has the first column
+    of metrics. ``command``: what has ended.
     """
-    steps = Table("step", "state", "seconds", title="Steps", title_justify="left")
-    for step in closing.steps:
-        steps.add_row(step.name, step.state, f"{step.seconds:.1f}")
-    console.print(steps)
+    console.print(_steps_table(closing.steps))
     if closing.tables:
-        rows = Table("table", "rows", title="Tables", title_justify="left")
-        for name, count in closing.tables.items():
-            rows.add_row(name, f"{count:,}")
-        console.print(rows)
+        console.print(_rows_table(closing.tables))
     if closing.models:
-        metrics = list(dict.fromkeys([metric, *(name for one in closing.models for name in one["metrics"])]))
-        metrics = metrics[:MOST]
-        found = Table("version", "algorithm", *metrics, "verdict", title="Models", title_justify="left")
-        for one in closing.models:
-            is_champion = bool(closing.champion and one["version"] == closing.champion["version"])
-            found.add_row(
-                f"{one['version']}{' champion' if is_champion else ''}",
-                one["algorithm"],
-                *(f"{one['metrics'][name]:.4f}" if name in one["metrics"] else "-" for name in metrics),
-                one["verdict"],
-            )
-        console.print(found)
-        for one in closing.models:  # Beside the figures there is no room for sentences.
-            for reason in one["reasons"]:
-                console.print(f"version {one['version']} {one['verdict']}: {reason}", highlight=False, markup=False)
-    for one in closing.drift:
-        what = f"drifted: {', '.join(one['columns'])}" if one["columns"] else "no column has drifted"
-        console.print(f"Drift in {one['window']}: {what}", soft_wrap=True)
-    # No table: a path that is broken at a column's edge can be neither clicked nor copied.
-    console.print(f"[italic]Where to look; `make up` starts Airflow and MLflow on what {command} has left[/]")
-    for what, where in places.items():
-        console.print(f"  {what:24} {where}", soft_wrap=True, highlight=False)
-    verdict = "[green]All steps ended well[/]" if closing.ok else f"[red]Failed:[/] {closing.error}"
-    console.print(f"{verdict}, {closing.seconds:.0f} s.")
+        console.print(_models_table(closing, metric))
+        for model in closing.models:  # The table has no space for sentences.
+            for reason in model.reasons:
+                line = f"version {model.version} {model.verdict}: {reason}"
+                console.print(line, highlight=False, markup=False)
+    for drift in closing.drift:
+        result = "no column has drifted"
+        if drift.columns:
+            result = f"drifted: {', '.join(drift.columns)}"
+        console.print(f"Drift in {drift.window}: {result}", soft_wrap=True)
+    # Not a table: a path that is broken at a column's edge can be neither clicked nor copied.
+    console.print(
+        f"[italic]Where to look; `make up` starts Airflow and MLflow on what {command} has left[/]"
+    )
+    for name, place in places.items():
+        console.print(f"  {name:24} {place}", soft_wrap=True, highlight=False)
+    ending = "[green]All steps ended well[/]" if closing.ok else f"[red]Failed:[/] {closing.error}"
+    console.print(f"{ending}, {closing.seconds:.0f} s.")
+
+
+def _steps_table(steps: list[Step]) -> Table:
+    table = Table("step", "state", "seconds", title="Steps", title_justify="left")
+    for step in steps:
+        table.add_row(step.name, step.state, f"{step.seconds:.1f}")
+    return table
+
+
+def _rows_table(tables: dict[str, int]) -> Table:
+    table = Table("table", "rows", title="Tables", title_justify="left")
+    for name, count in tables.items():
+        table.add_row(name, f"{count:,}")
+    return table
+
+
+def _models_table(closing: Closing, gate_metric: str) -> Table:
+    names = [gate_metric]
+    for model in closing.models:
+        names += [name for name in model.metrics if name not in names]
+    names = names[:MAX_METRICS]
+    table = Table("version", "algorithm", *names, "verdict", title="Models", title_justify="left")
+    for model in closing.models:
+        is_champion = closing.champion is not None and model.version == closing.champion.version
+        version = f"{model.version} champion" if is_champion else str(model.version)
+        values = [f"{model.metrics[name]:.4f}" if name in model.metrics else "-" for name in names]
+        table.add_row(version, model.algorithm, *values, model.verdict)
+    return table

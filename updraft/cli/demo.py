@@ -1,22 +1,25 @@
-"""The demo: a use case through its whole loop on a real Airflow, driven from outside as a person would drive it."""
+"""The demo: a use case's complete loop in a real Airflow, driven through its API as by a person."""
 
 import os
-import time
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime, time
 from pathlib import Path
+from typing import Literal
 
 from rich.console import Console
 
 from updraft.cli import servers
 from updraft.cli.airflow_api import ENDED, AirflowApi, Json
-from updraft.cli.closing import models
+from updraft.cli.closing import registered_models
+from updraft.cli.demo_plan import Days, load_demo_plan
 from updraft.cli.loop import Loop, Say
 from updraft.core.errors import UpdraftError
-from updraft.core.reports import GateReport, SearchAndFitReport, report_uri
-from updraft.core.settings import settings
+from updraft.core.report_files import report_uri
+from updraft.core.reports import GateReport, SearchAndFitReport
+from updraft.core.waiting import wait_for
 
-RUN_SECONDS = 1800
+RUN_SECONDS = 1800  # The longest that a run or a backfill may take.
+START_SECONDS = 120  # The longest that a DAG may take to appear, or a run to start by itself.
 POLL_SECONDS = 1.0
 
 
@@ -29,126 +32,22 @@ class DemoRun(Loop):
 
     def __init__(self, name: str, console: Console) -> None:
         super().__init__(name, console)
-        if self.use_case.demo is None:
-            raise UpdraftError(f"{self.use_case.folder / 'use_case.yaml'}: has no section demo, so there is nothing to show.")
-        self.plan = self.use_case.demo
+        self.plan = load_demo_plan(self.use_case)
 
-    def go(self) -> None:
-        plan = self.plan
+    def run_steps(self) -> None:
         with self.step("Raw files") as say:
-            self.lay_raw_files(say)
+            self.place_raw_files(say)
         with self.step("Airflow and MLflow") as say:
             running = self.start_servers(say)
             self.api = AirflowApi(running)
             self._await_dags()
             say(f"{running.airflow} and {running.mlflow}")
-        _, champion = models(self.use_case)
-        with self.step(f"Data, {plan.range} in one run") as say:
-            self.api.pause(self.dag("monitoring"), True)
-            self.api.pause(self.dag("data"), False)
-            self._range(plan.range.start, plan.range.end, say)
-        with self.step(f"Data, {plan.backfill} as a daily backfill") as say:
-            self._backfill(plan.backfill.start, plan.backfill.end, say)
-        with self.step(f"Training on rows until {plan.backfill.end}") as say:
-            self.api.pause(self.dag("training"), False)
-            run_id = self.api.trigger(self.dag("training"), {"end": str(plan.backfill.end)})
-            self._wait(self.dag("training"), run_id, say)
-            say(self.verdict(run_id))
-        with self.step("Training again on the same rows, a simpler model") as say:
-            trained = SearchAndFitReport.read(report_uri(self.dag("training"), run_id, "search_and_fit"))
-            others = [name for name in self.use_case.model.algorithms if name != trained.algorithm]
-            form = {"end": str(plan.backfill.end), "algorithms": others or [trained.algorithm], "trials": 1}
-            run_id = self.api.trigger(self.dag("training"), form)
-            self._wait(self.dag("training"), run_id, say)
-            say(self.verdict(run_id))
-            if champion is None and GateReport.read(report_uri(self.dag("training"), run_id, "gate")).promote:
-                raise UpdraftError(
-                    f"{self.dag('training')} {run_id}: was promoted, expected a refusal of {form['algorithms']}."
-                )
-        with self.step(f"Data, {plan.later} in one run") as say:
-            self.api.pause(self.dag("monitoring"), False)
-            seen = {run["dag_run_id"] for run in self.api.runs(self.dag("monitoring"))}
-            self._range(plan.later.start, plan.later.end, say)
-        with self.step("Monitoring, started by the new features") as say:
-            run_id = self._await_run(self.dag("monitoring"), lambda run: run["dag_run_id"] not in seen)
-            self._wait(self.dag("monitoring"), run_id, say)
-            found = self.note_drift(run_id, say)
-            if found.outcome != "done":
-                raise UpdraftError(f"{self.dag('monitoring')} {run_id}: ended with {found.outcome!r}, expected a comparison.")
-            if champion is None and not found.detected:
-                # Done again, the champion has already learnt from these rows; the first time there is something to see.
-                raise UpdraftError(f"{self.dag('monitoring')} {run_id}: found no drift in {plan.later}, expected some.")
-        if found.detected:
-            with self.step("Retraining, started by the drift") as say:
-                wanted = f"drift__{run_id}"
-                retraining = self._await_run(self.dag("training"), lambda run: run["dag_run_id"] == wanted)
-                self._wait(self.dag("training"), retraining, say)
-                say(self.verdict(retraining))
-                if champion is None and not GateReport.read(report_uri(self.dag("training"), retraining, "gate")).promote:
-                    raise UpdraftError(f"{self.dag('training')} {retraining}: was refused, expected a promotion.")
-
-    def _range(self, first: date, last: date, say: Say) -> None:
-        run_id = self.api.trigger(self.dag("data"), {"start": str(first), "end": str(last)})
-        self._wait(self.dag("data"), run_id, say)
-
-    def _backfill(self, first: date, last: date, say: Say) -> None:
-        start, end = (datetime.combine(day, datetime.min.time(), UTC) for day in (first, last))
-        backfill = self.api.backfill(self.dag("data"), start, end)  # All its runs are there when Airflow answers.
-        deadline = time.monotonic() + RUN_SECONDS
-        query = {"run_type": "backfill", "logical_date_gte": start.isoformat(), "logical_date_lte": end.isoformat()}
-        while time.monotonic() < deadline:
-            # Airflow looks every 30 s only whether the backfill itself has ended.
-            runs = self.api.runs(self.dag("data"), **query)
-            ended = [run for run in runs if run["state"] in ENDED]
-            say(f"{len(ended)} of {len(runs)} runs have ended")
-            if runs and len(ended) == len(runs):
-                if failed := [run for run in runs if run["state"] == "failed"]:
-                    self._explain(self.dag("data"), failed[0]["dag_run_id"])
-                return
-            time.sleep(POLL_SECONDS)
-        raise UpdraftError(f"backfill {backfill} has not ended within {RUN_SECONDS} s.")
-
-    def _wait(self, dag_id: str, run_id: str, say: Say) -> None:
-        """Wait for a run's end, telling of its tasks.
-
-        Raises:
-            UpdraftError: it has failed, or has not ended in time; the text names the task and its log.
-        """
-        deadline = time.monotonic() + RUN_SECONDS
-        while time.monotonic() < deadline:
-            tasks = self.api.tasks(dag_id, run_id)
-            done = [f"{one['task_id']} {one['duration'] or 0:.0f} s" for one in tasks if one["state"] == "success"]
-            say(", ".join([*done, *(f"{one['task_id']} ..." for one in tasks if one["state"] == "running")]))
-            state = self.api.run(dag_id, run_id)["state"]
-            if state == "failed":
-                self._explain(dag_id, run_id)
-            if state == "success":
-                return
-            time.sleep(POLL_SECONDS)
-        raise UpdraftError(f"{dag_id} {run_id} has not ended within {RUN_SECONDS} s. Look at it in Airflow.")
-
-    def _explain(self, dag_id: str, run_id: str) -> None:
-        failed = [one["task_id"] for one in self.api.tasks(dag_id, run_id) if one["state"] == "failed"]
-        logs = Path(os.environ["AIRFLOW_HOME"]) / "logs" / f"dag_id={dag_id}" / f"run_id={run_id}"
-        raise UpdraftError(f"{dag_id} {run_id}: failed in {', '.join(failed) or 'no task'}. The reason is in {logs}.")
-
-    def _await_run(self, dag_id: str, wanted: Callable[[Json], bool]) -> str:
-        deadline = time.monotonic() + 120
-        while time.monotonic() < deadline:
-            for run in self.api.runs(dag_id):
-                if wanted(run):
-                    return str(run["dag_run_id"])
-            time.sleep(POLL_SECONDS)
-        raise UpdraftError(f"{dag_id}: expected a run to start by itself within 120 s, found none. See the scheduler's log.")
-
-    def _await_dags(self) -> None:
-        deadline = time.monotonic() + 120
-        while not all(self.api.has_dag(self.dag(part)) for part in ("data", "training", "monitoring")):
-            if time.monotonic() > deadline:
-                raise UpdraftError(
-                    f"the DAGs of {self.use_case.name} did not appear within 120 s. See the dag-processor's log."
-                )
-            time.sleep(POLL_SECONDS)
+        # A demo that is repeated ends differently: its champion has been trained on all rows.
+        _, champion = registered_models(self.use_case)
+        is_first = champion is None
+        self._first_data()
+        self._train_twice(is_first)
+        self._drift_and_retrain(is_first)
 
     def places(self) -> dict[str, str]:
         if not self.servers:
@@ -160,7 +59,178 @@ class DemoRun(Loop):
             "passwords of user admin": str(servers.home() / "secrets.json"),
         }
 
+    def _first_data(self) -> None:
+        days = self.plan.range
+        with self.step(f"Data, {days} in one run") as say:
+            self.api.pause(self.dag("monitoring"), True)
+            self.api.pause(self.dag("data"), False)
+            self._run_data(days, say)
+        days = self.plan.backfill
+        with self.step(f"Data, {days} as a daily backfill") as say:
+            self._backfill(days, say)
+
+    def _train_twice(self, is_first: bool) -> None:
+        end = self.plan.backfill.end
+        with self.step(f"Training on rows until {end}") as say:
+            self.api.pause(self.dag("training"), False)
+            run_id = self._run("training", {"end": str(end)}, say)
+            say(self.verdict(run_id))
+        with self.step("Training again on the same rows, a simpler model") as say:
+            report_file = report_uri(self.dag("training"), run_id, "search_and_fit")
+            trained = SearchAndFitReport.read(report_file).algorithm
+            algorithms = [name for name in self.use_case.model.algorithms if name != trained]
+            algorithms = algorithms or [trained]
+            form = {"end": str(end), "algorithms": algorithms, "trials": 1}
+            run_id = self._run("training", form, say)
+            say(self.verdict(run_id))
+            if is_first and self._is_promoted(run_id):
+                raise UpdraftError(
+                    f"{self.dag('training')} {run_id}: was promoted, "
+                    f"expected a refusal of {algorithms}."
+                )
+
+    def _drift_and_retrain(self, is_first: bool) -> None:
+        days = self.plan.later
+        with self.step(f"Data, {days} in one run") as say:
+            self.api.pause(self.dag("monitoring"), False)
+            earlier = {run["dag_run_id"] for run in self.api.runs(self.dag("monitoring"))}
+            self._run_data(days, say)
+        with self.step("Monitoring, started by the new features") as say:
+            run_id = self._await_run("monitoring", lambda run: run["dag_run_id"] not in earlier)
+            self._await_end("monitoring", run_id, say)
+            report = self.note_drift(run_id, say)
+            if report.outcome != "done":
+                raise UpdraftError(
+                    f"{self.dag('monitoring')} {run_id}: ended with {report.outcome!r}, "
+                    "expected a comparison."
+                )
+            if is_first and not report.detected:
+                raise UpdraftError(
+                    f"{self.dag('monitoring')} {run_id}: found no drift in {days}, expected some."
+                )
+        if not report.detected:
+            return
+        with self.step("Retraining, started by the drift") as say:
+            started_id = f"drift__{run_id}"
+            run_id = self._await_run("training", lambda run: run["dag_run_id"] == started_id)
+            self._await_end("training", run_id, say)
+            say(self.verdict(run_id))
+            if is_first and not self._is_promoted(run_id):
+                raise UpdraftError(
+                    f"{self.dag('training')} {run_id}: was refused, expected a promotion."
+                )
+
+    def _is_promoted(self, run_id: str) -> bool:
+        return GateReport.read(report_uri(self.dag("training"), run_id, "gate")).promote
+
+    def _run_data(self, days: Days, say: Say) -> None:
+        self._run("data", {"start": str(days.start), "end": str(days.end)}, say)
+
+    def _run(self, part: str, form: Json, say: Say) -> str:
+        """Trigger a DAG, wait for the end of the run and return its id."""
+        run_id = self.api.trigger(self.dag(part), form)
+        self._await_end(part, run_id, say)
+        return run_id
+
+    def _backfill(self, days: Days, say: Say) -> None:
+        start = datetime.combine(days.start, time.min, UTC)
+        end = datetime.combine(days.end, time.min, UTC)
+        # All runs of the backfill exist when Airflow has answered.
+        backfill = self.api.backfill(self.dag("data"), start, end)
+        query = {
+            "run_type": "backfill",
+            "logical_date_gte": start.isoformat(),
+            "logical_date_lte": end.isoformat(),
+        }
+
+        def ended_runs() -> list[Json] | None:
+            # Not the backfill's own state, which Airflow updates only every 30 s.
+            runs = self.api.runs(self.dag("data"), **query)
+            ended = [run for run in runs if run["state"] in ENDED]
+            say(f"{len(ended)} of {len(runs)} runs have ended")
+            is_complete = bool(runs) and len(ended) == len(runs)
+            return runs if is_complete else None
+
+        runs = wait_for(ended_runs, seconds=RUN_SECONDS, every=POLL_SECONDS)
+        if runs is None:
+            raise UpdraftError(
+                f"backfill {backfill} has not ended within {RUN_SECONDS} s. Look at it in Airflow."
+            )
+        for run in runs:
+            if run["state"] == "failed":
+                raise self._failure(self.dag("data"), run["dag_run_id"])
+
+    def _await_end(self, part: str, run_id: str, say: Say) -> None:
+        """Wait for the end of a run and show the states of its tasks.
+
+        Raises:
+            UpdraftError: it has failed, or has not ended in time; the text names the task and
+                its log.
+        """
+        dag_id = self.dag(part)
+
+        def success() -> Literal[True] | None:
+            say(_task_states(self.api.tasks(dag_id, run_id)))
+            state = self.api.run(dag_id, run_id)["state"]
+            if state == "failed":
+                raise self._failure(dag_id, run_id)
+            return True if state == "success" else None
+
+        if wait_for(success, seconds=RUN_SECONDS, every=POLL_SECONDS) is None:
+            raise UpdraftError(
+                f"{dag_id} {run_id} has not ended within {RUN_SECONDS} s. Look at it in Airflow."
+            )
+
+    def _failure(self, dag_id: str, run_id: str) -> UpdraftError:
+        tasks = self.api.tasks(dag_id, run_id)
+        failed = ", ".join(task["task_id"] for task in tasks if task["state"] == "failed")
+        logs = Path(os.environ["AIRFLOW_HOME"]) / "logs" / f"dag_id={dag_id}" / f"run_id={run_id}"
+        place = f"in {failed}" if failed else "before any task started"
+        return UpdraftError(f"{dag_id} {run_id}: failed {place}. The reason is in {logs}.")
+
+    def _await_run(self, part: str, is_expected: Callable[[Json], bool]) -> str:
+        """Wait for a run that starts by itself, and return its id."""
+
+        def expected_run() -> str | None:
+            for run in self.api.runs(self.dag(part)):
+                if is_expected(run):
+                    return str(run["dag_run_id"])
+            return None
+
+        run_id = wait_for(expected_run, seconds=START_SECONDS, every=POLL_SECONDS)
+        if run_id is None:
+            raise UpdraftError(
+                f"{self.dag(part)}: expected a run to start by itself within {START_SECONDS} s, "
+                "found none. See the scheduler's log."
+            )
+        return run_id
+
+    def _await_dags(self) -> None:
+        dag_ids = [self.dag(part) for part in ("data", "training", "monitoring")]
+
+        def all_exist() -> Literal[True] | None:
+            return True if all(self.api.has_dag(dag_id) for dag_id in dag_ids) else None
+
+        if wait_for(all_exist, seconds=START_SECONDS, every=POLL_SECONDS) is None:
+            raise UpdraftError(
+                f"the DAGs of {self.use_case.name} did not appear within {START_SECONDS} s. "
+                "See the dag-processor's log."
+            )
+
+
+def _task_states(tasks: list[Json]) -> str:
+    """Return the seconds of tasks that have succeeded, and the names of those that are running."""
+    succeeded = [task for task in tasks if task["state"] == "success"]
+    running = [task for task in tasks if task["state"] == "running"]
+    states = [f"{task['task_id']} {task['duration'] or 0:.0f} s" for task in succeeded]
+    states += [f"{task['task_id']} ..." for task in running]
+    return ", ".join(states)
+
 
 def demo(name: str, console: Console) -> bool:
-    """Run the demo of a use case and write ``demo/report.json``. Returns whether all went well."""
-    return DemoRun(name, console).run(Path(str(settings().path("demo", "report.json"))))
+    """Run the demo of a use case and write ``demo/report.json``.
+
+    Returns whether all steps have ended well.
+    """
+    run = DemoRun(name, console)
+    return run.run(servers.local_root() / "demo" / "report.json")

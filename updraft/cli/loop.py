@@ -1,4 +1,4 @@
-"""What the commands share that take a use case through its loop: steps with progress, what reports say, the closing."""
+"""A use case's loop on the command line: its steps with their progress, and the closing."""
 
 import os
 import time
@@ -10,10 +10,19 @@ from pathlib import Path
 from rich.console import Console
 
 from updraft.cli import servers
-from updraft.cli.closing import Closing, Step, drift_entry, models, show, table_rows
-from updraft.cli.sample import lay_sample
+from updraft.cli.closing import (
+    Closing,
+    DriftSummary,
+    Step,
+    count_rows,
+    drift_summary,
+    registered_models,
+    show,
+)
+from updraft.cli.sample import write_sample
 from updraft.core.errors import UpdraftError
-from updraft.core.reports import DriftReport, GateReport, PromoteReport, report_path, report_uri
+from updraft.core.report_files import report_path, report_uri
+from updraft.core.reports import DriftReport, GateReport, PromoteReport
 from updraft.core.settings import settings
 from updraft.core.use_case import UseCase, load_use_case
 
@@ -21,9 +30,9 @@ Say = Callable[[str], None]
 
 
 class Loop(ABC):
-    """One pass through the loop: its steps, as they end, and what they found."""
+    """One pass through the loop: its steps, as they end, and their results."""
 
-    command: str  # What has left its results behind, at the end.
+    command: str  # Named in the closing as what has left the results.
     with_airflow: bool  # Whether it drives Airflow's servers, or needs MLflow alone.
 
     def __init__(self, name: str, console: Console) -> None:
@@ -31,110 +40,129 @@ class Loop(ABC):
         self.console = console
         self.started = time.monotonic()
         self.steps: list[Step] = []
-        self.drift: list[dict[str, object]] = []
-        self.page: str | None = None
+        self.drift: list[DriftSummary] = []
+        self.drift_page: str | None = None
         self.servers: servers.Servers | None = None
 
     @abstractmethod
-    def go(self) -> None:
+    def run_steps(self) -> None:
         """Take the steps. An UpdraftError ends them."""
 
     @abstractmethod
     def places(self) -> dict[str, str]:
-        """What can be looked at afterwards, and where."""
+        """Return what can be looked at afterwards, and where."""
+
+    def run(self, report: Path) -> bool:
+        """Take all steps, then write the report and print the closing.
+
+        Returns whether all steps have ended well.
+        """
+        servers_before = servers.find()
+        closing = Closing(
+            use_case=self.use_case.name, ok=False, seconds=0, steps=[], error="interrupted"
+        )
+        try:
+            self.run_steps()
+            with self.step("Counting rows and models") as say:
+                closing.models, closing.champion = registered_models(self.use_case)
+                closing.tables = count_rows(self.use_case)
+                closing.ok = True
+                closing.error = None
+                say("done")
+        except UpdraftError as error:
+            closing.error = str(error)
+        finally:
+            self._end_servers(servers_before)
+            closing.steps = self.steps
+            closing.drift = self.drift
+            closing.seconds = round(time.monotonic() - self.started, 1)
+            closing.write(report)
+        places = {"this table as a file": str(report)}
+        if self.drift_page:
+            places["drift page (Evidently)"] = str(report_path(self.drift_page))
+        places |= self.places()
+        show(closing, self.console, places, self.use_case.gate.metric, self.command)
+        return closing.ok
 
     @contextmanager
     def step(self, name: str) -> Iterator[Say]:
-        """A step: one line when it ends, with the elapsed time. Yields what says how it goes meanwhile."""
-        began, outcome = time.monotonic(), ""
+        """Take a step; yield a function that shows its progress.
+
+        One line is printed when the step ends: the elapsed time and the last progress.
+        """
+        started = time.monotonic()
+        state = "failed"
+        progress = ""
         with self.console.status(name) as status:
 
             def say(text: str) -> None:
-                nonlocal outcome
-                outcome = text
+                nonlocal progress
+                progress = text
                 status.update(f"{name}: {text}")
 
-            state = "failed"
             try:
                 yield say
                 state = "success"
             finally:
-                seconds = time.monotonic() - began
+                seconds = time.monotonic() - started
                 self.steps.append(Step(name=name, state=state, seconds=round(seconds, 1)))
                 mark = "[green]ok[/]    " if state == "success" else "[red]failed[/]"
                 elapsed = time.monotonic() - self.started
-                self.console.print(
-                    f"[{elapsed:6.1f} s] {mark} {name}: {outcome} ({seconds:.1f} s)".replace("[ ", r"\[ "),
-                    soft_wrap=True,
-                    highlight=False,
-                )
-
-    def run(self, report: Path) -> bool:
-        """All steps, then the report and the closing tables. Returns whether all went well."""
-        before = servers.find()
-        closing = Closing(use_case=self.use_case.name, ok=False, seconds=0, steps=[], error="interrupted")
-        try:
-            self.go()
-            with self.step("Counting rows and models") as say:
-                listed, champion = models(self.use_case)
-                found = {"tables": table_rows(self.use_case), "models": listed, "champion": champion}
-                closing = closing.model_copy(update={"ok": True, "error": None, **found})
-                say("done")
-        except UpdraftError as error:
-            closing = closing.model_copy(update={"error": str(error)})
-        finally:
-            self._end_servers(before)
-            seconds = round(time.monotonic() - self.started, 1)
-            closing = closing.model_copy(update={"steps": self.steps, "drift": self.drift, "seconds": seconds})
-            closing.write(report)
-        places = {"this table as a file": str(report)}
-        if self.page:
-            places["drift page (Evidently)"] = str(report_path(self.page))
-        show(closing, self.console, places | self.places(), self.use_case.gate.metric, self.command)
-        return closing.ok
+                line = f"[{elapsed:6.1f} s] {mark} {name}: {progress} ({seconds:.1f} s)"
+                escaped = line.replace("[ ", r"\[ ")
+                self.console.print(escaped, soft_wrap=True, highlight=False)
 
     def dag(self, part: str) -> str:
+        """Return the id of one of the use case's DAGs: data, training, monitoring."""
         return f"{self.use_case.name}_{part}"
 
-    def lay_raw_files(self, say: Say, **options: float | None) -> None:
-        """Lay the sample, unless the rows come from a source of the user's own. ``options``: the sample maker's."""
+    def place_raw_files(self, say: Say, **options: float | None) -> None:
+        """Write the sample, unless the user has named a source of their own.
+
+        ``options``: the sample maker's.
+        """
         source = settings().source(self.use_case.name, self.use_case.data.input)
         if source != settings().path(self.use_case.data.input):
             say(f"your own, in {source}")
-        else:
-            say(f"{lay_sample(self.use_case.name, **options)} files in {source}")
+            return
+        number = write_sample(self.use_case.name, **options)
+        say(f"{number} files in {source}")
 
     def start_servers(self, say: Say) -> servers.Servers:
-        """Start what is not running; this process then speaks to it."""
-        found = self.servers = servers.start(say, airflow=self.with_airflow)
-        os.environ.update(servers.environment(found.airflow if self.with_airflow else "", found.mlflow))
+        """Start the servers that are not running yet, and make this process use them."""
+        self.servers = servers.start(say, airflow=self.with_airflow)
+        airflow = self.servers.airflow if self.with_airflow else ""
+        os.environ.update(servers.environment(airflow, self.servers.mlflow))
         settings.cache_clear()
-        return found
+        return self.servers
+
+    def verdict(self, run_id: str) -> str:
+        """Return the decision of a training's gate, and its reasons."""
+        gate = GateReport.read(report_uri(self.dag("training"), run_id, "gate"))
+        reasons = "; ".join(gate.reasons)
+        if not gate.promote:
+            return f"version {gate.challenger} refused: {reasons}"
+        promotion = PromoteReport.read(report_uri(self.dag("training"), run_id, "promote"))
+        return f"version {promotion.champion} promoted: {reasons}"
+
+    def note_drift(self, run_id: str, say: Say) -> DriftReport:
+        """Keep the result of a monitoring run for the closing, and return its report."""
+        report = DriftReport.read(report_uri(self.dag("monitoring"), run_id, "drift"))
+        if report.outcome != "done":
+            say(report.outcome)
+            return report
+        self.drift.append(drift_summary(report, self.use_case))
+        self.drift_page = report.page
+        drifted = sum(column.drifted for column in report.columns)
+        say(f"{drifted} of {len(report.columns)} columns have drifted")
+        return report
 
     def _end_servers(self, before: servers.Servers | None) -> None:
         if self.with_airflow:
-            servers.stop(but=before.processes if before else ())
-        elif not ((now := servers.find()) and now.airflow):
-            # MLflow alone is ours, or of a run that was killed. With Airflow beside it, `make up` uses it.
+            servers.stop(keep=before.processes if before else ())
+            return
+        running = servers.find()
+        if running is None or not running.airflow:
+            # MLflow alone belongs to this run, or to one that was killed. If Airflow runs too,
+            # `make up` has started both.
             servers.stop()
-
-    def verdict(self, run_id: str) -> str:
-        """What the gate of a training has decided."""
-        found = GateReport.read(report_uri(self.dag("training"), run_id, "gate"))
-        reasons = "; ".join(found.reasons)
-        if not found.promote:
-            return f"version {found.challenger} refused: {reasons}"
-        promoted = PromoteReport.read(report_uri(self.dag("training"), run_id, "promote"))
-        return f"version {promoted.champion} promoted: {reasons}"
-
-    def note_drift(self, run_id: str, say: Say) -> DriftReport:
-        """What a monitoring has found."""
-        found = DriftReport.read(report_uri(self.dag("monitoring"), run_id, "drift"))
-        if found.outcome == "done":
-            self.drift.append(drift_entry(found, self.use_case))
-            self.page = found.page
-            drifted = sum(column.drifted for column in found.columns)
-            say(f"{drifted} of {len(found.columns)} columns have drifted")
-        else:
-            say(found.outcome)
-        return found

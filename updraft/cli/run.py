@@ -1,4 +1,4 @@
-"""`updraft run`: a use case's DAGs to the end, one after the other, on MLflow's server and without a scheduler."""
+"""`updraft run`: a use case's DAGs to the end, one after the other, without a scheduler."""
 
 import json
 import os
@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 from rich.console import Console
@@ -19,7 +19,8 @@ from updraft.cli import servers
 from updraft.cli.loop import Loop, Say
 from updraft.core.errors import UpdraftError
 from updraft.core.interval import Interval
-from updraft.core.reports import IngestReport, error_path, page_path, report_uri
+from updraft.core.report_files import error_path, page_path, report_uri
+from updraft.core.reports import IngestReport
 from updraft.core.settings import REPO, settings
 from updraft.core.use_case import UseCase
 
@@ -29,20 +30,23 @@ if TYPE_CHECKING:
 STOP_SECONDS = 20
 
 
-class WholeRun(Loop):
-    """Raw files, data, training, monitoring and, where the rows have drifted, another training."""
+class CompleteRun(Loop):
+    """Raw files, data, training, monitoring and, if the rows have drifted, another training."""
 
     command = "the run"
     with_airflow = False
 
-    def __init__(self, name: str, console: Console, days: Interval | None, options: dict[str, float | None]) -> None:
+    def __init__(
+        self, name: str, console: Console, days: Interval | None, options: dict[str, float | None]
+    ) -> None:
         super().__init__(name, console)
-        self.days, self.options = days, options
+        self.days = days
+        self.options = options
         self.run_id = f"run__{datetime.now(UTC).isoformat(timespec='seconds')}"
 
-    def go(self) -> None:
+    def run_steps(self) -> None:
         with self.step("Raw files") as say:
-            self._lay(say)
+            self._find_or_place_raw_files(say)
         if self.use_case.schedule is not None and self.days is None:
             with self.step("Which days there are") as say:
                 self.days = source_days(self.use_case)
@@ -50,125 +54,166 @@ class WholeRun(Loop):
         with self.step("MLflow") as say:
             say(self.start_servers(say).mlflow)
         with self.step(f"Data, {self.days}" if self.days else "Data") as say:
-            conf = {"start": str(self.days.first), "end": str(self.days.last)} if self.days else {}
-            self._dag("data", self.run_id, conf, say)
+            form = {}
+            if self.days:
+                form = {"start": str(self.days.first), "end": str(self.days.last)}
+            self._run_dag("data", self.run_id, form, say)
             self._check_data()
         with self.step("Training") as say:
-            self._dag("training", self.run_id, {}, say)
+            self._run_dag("training", self.run_id, {}, say)
             say(self.verdict(self.run_id))
         with self.step("Monitoring") as say:
-            ran = self._dag("monitoring", self.run_id, {}, say)
+            tasks = self._run_dag("monitoring", self.run_id, {}, say)
             self.note_drift(self.run_id, say)
-        if "retrain" in ran:
+        if "retrain" in tasks:
             with self.step("Retraining, started by the drift") as say:
                 retraining = f"drift__{self.run_id}"
-                self._dag("training", retraining, {}, say)
+                self._run_dag("training", retraining, {}, say)
                 say(self.verdict(retraining))
 
     def places(self) -> dict[str, str]:
-        found = {"logs of the DAGs": str(_log(self.dag("data"), self.run_id).parent.parent)}
-        docs = page_path(report_uri(self.dag("data"), self.run_id, "validate"))
-        if docs.exists():
-            found["Data Docs"] = str(docs)
+        places = {"logs of the DAGs": str(_log(self.dag("data"), self.run_id).parent.parent)}
+        data_docs = page_path(report_uri(self.dag("data"), self.run_id, "validate"))
+        if data_docs.exists():
+            places["Data Docs"] = str(data_docs)
         if self.servers:
-            found["versions and verdicts"] = f"{self.servers.mlflow}/#/models/{self.use_case.name}"
-            found["the ledger"] = f".venv/bin/updraft history {self.use_case.name}"
-            found["passwords of user admin"] = str(servers.home() / "secrets.json")
-        return found
+            models = f"{self.servers.mlflow}/#/models/{self.use_case.name}"
+            places["versions and verdicts"] = models
+            places["the ledger"] = f".venv/bin/updraft history {self.use_case.name}"
+            places["passwords of user admin"] = str(servers.home() / "secrets.json")
+        return places
 
-    def _lay(self, say: Say) -> None:
+    def _find_or_place_raw_files(self, say: Say) -> None:
         from updraft.data.sources import raw_files
 
-        folder = settings().path(self.use_case.data.input)
-        wanted = [name for name, value in self.options.items() if value is not None]
-        if settings().source(self.use_case.name, self.use_case.data.input) != folder:
-            if wanted:
-                raise UpdraftError(
-                    f"--{wanted[0]}: is for the sample, but UPDRAFT_SOURCES__{self.use_case.name.upper()} names your own rows. "
-                    "Leave out one of the two."
-                )
-        elif not wanted and (there := len(raw_files(self.use_case))):
-            say(f"{there} files were there, in {folder}")
-            return
-        self.lay_raw_files(say, **self.options)
+        landing = settings().path(self.use_case.data.input)
+        source = settings().source(self.use_case.name, self.use_case.data.input)
+        options = [name for name, value in self.options.items() if value is not None]
+        if source != landing and options:
+            raise UpdraftError(
+                f"--{options[0]}: is for the sample, but "
+                f"UPDRAFT_SOURCES__{self.use_case.name.upper()} names your own rows. "
+                "Leave out one of the two."
+            )
+        if source == landing and not options:
+            files = raw_files(self.use_case)
+            if files:
+                say(f"{len(files)} files exist already, in {landing}")
+                return
+        self.place_raw_files(say, **self.options)
 
-    def _dag(self, part: str, run_id: str, conf: dict[str, Any], say: Say) -> Collection[str]:
-        """Run a DAG to its end, telling of its tasks. Returns those that were run.
+    def _run_dag(self, part: str, run_id: str, form: dict[str, str], say: Say) -> Collection[str]:
+        """Run a DAG to its end and show its tasks. Returns the tasks that were run.
 
         Raises:
             UpdraftError: it has failed; the text names the task, its reason and the log.
         """
-        dag_id, log = self.dag(part), _log(self.dag(part), run_id)
-        log.parent.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "updraft.cli.dag_run", dag_id, run_id, json.dumps(conf)]
-        began: dict[str, float] = {}
+        dag_id = self.dag(part)
+        log = _log(dag_id, run_id)
+        command = [sys.executable, "-m", "updraft.cli.dag_run", dag_id, run_id, json.dumps(form)]
+        started: dict[str, float] = {}
         states: dict[str, str] = {}
-        with log.open("ab") as file, _process(command, file) as process:
+        with servers.open_log(log) as file, _process(command, file) as process:
             assert process.stdout
             for line in process.stdout:
                 event = json.loads(line)
-                task, state = event["task"], event["state"]
-                began.setdefault(task, time.monotonic())
-                seconds = time.monotonic() - began[task]
-                states[task] = {"running": "...", "success": f"{seconds:.0f} s"}.get(state, state)
-                say(", ".join(f"{name} {told}" for name, told in states.items()))
+                task = event["task"]
+                states[task] = event["state"]
+                started.setdefault(task, time.monotonic())
+                seconds = time.monotonic() - started[task]
+                if states[task] == "success":
+                    states[task] = f"{seconds:.0f} s"
+                elif states[task] == "running":
+                    states[task] = "..."
+                say(", ".join(f"{name} {state}" for name, state in states.items()))
             if process.wait() == 0:
                 return states
         failed = next((task for task, state in states.items() if state == "failed"), None)
-        told = error_path(report_uri(dag_id, run_id, failed)) if failed else None
-        why = f" {told.read_text().strip()}" if told and told.exists() else ""
-        raise UpdraftError(f"{dag_id} {run_id}: failed in {failed or 'no task'}.{why} The log is {log}.")
+        reason = _reason(dag_id, run_id, failed) if failed else ""
+        place = f"in {failed}" if failed else "before any task started"
+        raise UpdraftError(f"{dag_id} {run_id}: failed {place}.{reason} The log is {log}.")
 
     def _check_data(self) -> None:
-        if IngestReport.read(report_uri(self.dag("data"), self.run_id, "ingest")).outcome != "done":
-            source = settings().source(self.use_case.name, self.use_case.data.input)
-            wanted = f" for {self.days}" if self.days else ""
-            raise UpdraftError(f"{source}: found no rows{wanted}, expected some. Lay raw files there, or name other days.")
+        report = IngestReport.read(report_uri(self.dag("data"), self.run_id, "ingest"))
+        if report.outcome == "done":
+            return
+        source = settings().source(self.use_case.name, self.use_case.data.input)
+        days = f" for {self.days}" if self.days else ""
+        raise UpdraftError(
+            f"{source}: found no rows{days}, expected some. "
+            "Place raw files there, or name other days."
+        )
 
 
 def source_days(use_case: UseCase) -> Interval:
-    """From the first to the last partition that the source has rows of.
+    """Return the interval from the first to the last partition that the source has rows of.
 
     Raises:
         UpdraftError: there are none.
     """
+    from updraft.data.sources import is_dated, source
+
+    days = _days_of_files(use_case) if is_dated(use_case) else _days_of_rows(use_case)
+    if days is None:
+        raise UpdraftError(
+            f"{source(use_case)}: found no rows in {use_case.data.files}, expected some. "
+            "Place raw files there."
+        )
+    return days
+
+
+def _days_of_files(use_case: UseCase) -> Interval | None:
+    from updraft.data.sources import dated_files
+
+    days = sorted(dated_files(use_case))
+    return Interval(days[0], days[-1], use_case.unit or "day") if days else None
+
+
+def _days_of_rows(use_case: UseCase) -> Interval | None:
     from updraft.data.ingestion import source_days as days_of_rows
-    from updraft.data.sources import dated_files, is_dated, source
 
-    if is_dated(use_case):
-        days = sorted(dated_files(use_case))
-        found = Interval(days[0], days[-1], use_case.unit or "day") if days else None
-    else:
-        with _quiet_session(use_case) as spark:
-            found = days_of_rows(spark, use_case)
-    if found is None:
-        raise UpdraftError(f"{source(use_case)}: found no rows in {use_case.data.files}, expected some. Lay raw files there.")
-    return found
+    with _quiet_session(use_case) as spark:
+        return days_of_rows(spark, use_case)
 
 
-def run(name: str, console: Console, days: Interval | None, options: dict[str, float | None]) -> bool:
-    """Run a use case to the end and write ``runs/<name>/report.json``. Returns whether all went well.
+def run(
+    name: str, console: Console, days: Interval | None, options: dict[str, float | None]
+) -> bool:
+    """Run a use case to the end and write ``runs/<name>/report.json``.
 
-    ``days``: by default all that the source has. ``options``: the sample maker's; without any, raw files that are there stay.
+    ``days``: by default all that the source has. ``options``: the sample maker's; without any,
+    raw files that exist are kept. Returns whether all steps have ended well.
     """
     with _alone():
-        return WholeRun(name, console, days, options).run(Path(str(settings().path("runs", name, "report.json"))))
+        complete_run = CompleteRun(name, console, days, options)
+        return complete_run.run(servers.local_root() / "runs" / name / "report.json")
 
 
 def _log(dag_id: str, run_id: str) -> Path:
     return servers.home() / "run" / "logs" / dag_id / f"{run_id}.log"
 
 
+def _reason(dag_id: str, run_id: str, task: str) -> str:
+    """Return why a task has failed, as its job has written it; empty if it has not."""
+    error = error_path(report_uri(dag_id, run_id, task))
+    return f" {error.read_text().strip()}" if error.exists() else ""
+
+
 @contextmanager
 def _alone() -> Iterator[None]:
-    """One run at a time under a root: two would use one database of Airflow's, and end each other's MLflow."""
+    """Allow one run at a time under a root.
+
+    Two would use one database of Airflow's, and end each other's MLflow.
+    """
     servers.home().mkdir(parents=True, exist_ok=True)
-    lock = FileLock(servers.home() / "run.lock", fallback_to_soft=False)  # The system frees it, however this process ends.
+    # The system frees the lock, however this process ends.
+    lock = FileLock(servers.home() / "run.lock", fallback_to_soft=False)
     try:
         lock.acquire(blocking=False)
     except Timeout:
         raise UpdraftError(
-            f"another `updraft run` is at work under {settings().path()}. Wait for it, or set another UPDRAFT_ROOT."
+            f"another `updraft run` is at work under {settings().path()}. "
+            "Wait for it, or set another UPDRAFT_ROOT."
         ) from None
     try:
         yield
@@ -177,10 +222,16 @@ def _alone() -> Iterator[None]:
 
 
 @contextmanager
-def _process(command: list[str], log: Any) -> Iterator["subprocess.Popen[str]"]:
-    """A process with all that it starts, which ends with this block however it is left."""
+def _process(command: list[str], log: IO[bytes]) -> Iterator["subprocess.Popen[str]"]:
+    """Start a process; it ends, with all that it has started, when this context is left."""
     process = subprocess.Popen(
-        command, cwd=REPO, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True
+        command,
+        cwd=REPO,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=log,
+        text=True,
+        start_new_session=True,
     )
     try:
         yield process
@@ -195,13 +246,11 @@ def _process(command: list[str], log: Any) -> Iterator["subprocess.Popen[str]"]:
 
 @contextmanager
 def _quiet_session(use_case: UseCase) -> "Iterator[SparkSession]":
-    """A Spark session in this process. What Java says goes to a log, and not between the lines for people."""
+    """Yield a Spark session in this process; Java's messages go to a log, not to the terminal."""
     from updraft.data.session import session
 
-    log = servers.log_file("spark")
-    log.parent.mkdir(parents=True, exist_ok=True)
-    before = os.dup(2)
-    with log.open("ab") as file:
+    stderr = os.dup(2)
+    with servers.open_log(servers.log_file("spark")) as file:
         os.dup2(file.fileno(), 2)
         try:
             spark = session(use_case)
@@ -210,5 +259,5 @@ def _quiet_session(use_case: UseCase) -> "Iterator[SparkSession]":
             finally:
                 spark.stop()
         finally:
-            os.dup2(before, 2)
-            os.close(before)
+            os.dup2(stderr, 2)
+            os.close(stderr)

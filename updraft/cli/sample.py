@@ -1,47 +1,69 @@
-"""The sample makers of the use cases: each is a file of its use case, loaded from there."""
+"""Sample data: each use case's ``sample.py`` has a function ``lay`` that writes raw files."""
 
-import importlib.util
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
 
 from updraft.core.errors import UpdraftError
+from updraft.core.files import load_module
+from updraft.core.locations import Location
 from updraft.core.settings import settings
 from updraft.core.use_case import UseCase, load_use_case
 
-# What `updraft sample` calls the arguments of a maker.
-OPTIONS = {"rows": "--rows", "seed": "--seed", "drift": "--drift", "first": "--start", "last": "--end"}
+# Parameters of ``lay`` and the options of `updraft sample` that set them.
+OPTIONS = {
+    "rows": "--rows",
+    "seed": "--seed",
+    "drift": "--drift",
+    "first": "--start",
+    "last": "--end",
+}
 
 
-def lay_sample(name: str, out: Path | None = None, /, **wanted: int | float | date | None) -> int:
-    """Lay a use case's sample into ``out``, by default its landing folder; return the number of files.
+def write_sample(
+    name: str, out: Path | None = None, /, **options: int | float | date | None
+) -> int:
+    """Write a use case's sample into ``out``, by default its landing folder.
 
-    ``wanted``: arguments for the maker, by the names in ``OPTIONS``; of those that are None it has defaults.
+    ``options``: arguments of the sample maker, by the names in ``OPTIONS``. The maker's defaults
+    replace those that are None. Returns the number of files.
 
     Raises:
-        UpdraftError: the use case has no maker, or one that does not take what is wanted.
+        UpdraftError: the use case has no sample maker, or its maker does not take an option.
     """
     use_case = load_use_case(name)
-    lay = _maker(use_case)
-    given = {argument: value for argument, value in wanted.items() if value is not None}
-    taken = inspect.signature(lay).parameters
-    if refused := [OPTIONS[argument] for argument in given if argument not in taken]:
-        options = ", ".join(option for argument, option in OPTIONS.items() if argument in taken)
-        raise UpdraftError(f"sample {name}: found {', '.join(refused)}, expected none but {options}, which its maker takes.")
+    lay = _sample_maker(use_case)
+    arguments = {option: value for option, value in options.items() if value is not None}
+    _check_options(name, arguments, inspect.signature(lay).parameters)
     source = settings().source(name, use_case.data.input)
     if out is None and source != settings().path(use_case.data.input):
-        raise UpdraftError(f"{source}: is your own source of {name}, which a sample would overwrite. Name a folder with --out.")
-    return lay(out or Path(str(source)), **given)
+        raise UpdraftError(
+            f"{source}: this is your own source of {name}, and a sample would overwrite it. "
+            "Name a folder with --out."
+        )
+    return lay(out or Location.of(source).local, **arguments)
 
 
-def _maker(use_case: UseCase) -> Callable[..., int]:
+def _check_options(
+    name: str, arguments: dict[str, int | float | date], parameters: Mapping[str, object]
+) -> None:
+    refused = [OPTIONS[argument] for argument in arguments if argument not in parameters]
+    if not refused:
+        return
+    accepted = [option for argument, option in OPTIONS.items() if argument in parameters]
+    raise UpdraftError(
+        f"sample {name}: found {', '.join(refused)}, expected none but {', '.join(accepted)}, "
+        "which its maker takes."
+    )
+
+
+def _sample_maker(use_case: UseCase) -> Callable[..., int]:
     file = use_case.folder / "sample.py"
     if not file.exists():
-        raise UpdraftError(f"{file}: not found. This use case has no sample; lay its raw files into {use_case.data.input}.")
-    spec = importlib.util.spec_from_file_location(f"sample_of_{use_case.name}", file)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    lay: Callable[..., int] = module.lay
+        raise UpdraftError(
+            f"{file}: not found. This use case has no sample; "
+            f"place its raw files in {use_case.data.input}."
+        )
+    lay: Callable[..., int] = load_module(file, f"sample_of_{use_case.name}").lay
     return lay

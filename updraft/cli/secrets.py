@@ -1,30 +1,27 @@
-"""Passwords and keys of the local servers: made once, kept in one file that only its owner may read."""
+"""Passwords and keys of the local servers, kept in one file that only its owner can read."""
 
 import base64
 import json
-import os
 import secrets
 from pathlib import Path
 
-NAMES = ("airflow_password", "mlflow_password", "jwt_secret", "api_secret", "flask_secret")
+from updraft.core.files import write_atomically
+
+TOKENS = ("airflow_password", "mlflow_password", "jwt_secret", "api_secret", "flask_secret")
+FERNET_KEY = "fernet_key"
 
 
 def local_secrets(folder: Path) -> dict[str, str]:
-    """The secrets kept in ``folder``, made at the first call."""
+    """Return the secrets kept in ``folder``. Those that are missing are made."""
     file = folder / "secrets.json"
-    found: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
-    missing = [name for name in NAMES if name not in found]
-    if missing or "fernet_key" not in found:
-        found |= {name: secrets.token_urlsafe(24) for name in missing}
-        found.setdefault("fernet_key", base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())
-        write_private(file, json.dumps(found, indent=2))
-    return found
+    values: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
+    missing = [name for name in (*TOKENS, FERNET_KEY) if name not in values]
+    for name in missing:
+        values[name] = _fernet_key() if name == FERNET_KEY else secrets.token_urlsafe(24)
+    if missing:
+        write_atomically(file, json.dumps(values, indent=2), private=True)
+    return values
 
 
-def write_private(file: Path, text: str) -> None:
-    """Write a file that nobody else may read, not even while it is being written."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(f".{file.name}.part")
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as handle:
-        handle.write(text)
-    part.replace(file)
+def _fernet_key() -> str:
+    return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()

@@ -1,1 +1,1 @@
-"""What every part shares: the use-case model, settings, intervals, reports and errors. Knows no Spark, MLflow or Airflow."""
+"""What all packages share: use cases, settings, intervals, reports, errors. No heavy imports."""

@@ -2,4 +2,7 @@
 
 
 class UpdraftError(Exception):
-    """A mistake that a user can mend: the text names the place, what was found, what was expected and the next step."""
+    """A mistake that a user can fix.
+
+    The text names the place, what was found, what was expected and the next step.
+    """

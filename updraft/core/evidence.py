@@ -1,4 +1,4 @@
-"""The evidence on which a challenger is judged: one document, complete or worthless, known by its hash."""
+"""The evidence on a challenger: one document that is complete or worthless, known by its hash."""
 
 import hashlib
 import json
@@ -9,17 +9,26 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 
 class Strict(BaseModel):
-    """A part of the evidence: nothing unknown in it, nothing changed later."""
+    """A part of the evidence: without unknown keys, without type conversions, immutable."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class Holdout(Strict):
-    """The rows on which both were scored: a version of the features table, and days of it or, of a snapshot, its ``split``.
+    """The rows that both models have scored.
 
-    ``keys``: different rows among them. ``labels``: different labels, none where there are no labels; ``positives``: of
-    binary ones, the rows of the positive class. ``units``: by metric that the gate asks for, how many rows (or users, where
-    things are ranked for them) it is a figure of. ``sha256``: of the rows' ids and labels, in the order of the ids.
+    Attributes:
+        table: The table that they come from.
+        version: Its version.
+        sha256: The hash of their ids and labels, ordered by id.
+        split: For a snapshot, the name of the split.
+        first: Their first day; None for a snapshot.
+        last: Their last day; None for a snapshot.
+        rows: The number of rows.
+        keys: The number of distinct row ids.
+        labels: The number of distinct labels; None for kinds without labels.
+        positives: For binary labels, the number of rows of the positive class.
+        units: By each metric that the gate uses, how many rows (or users) it is computed from.
     """
 
     table: str
@@ -36,10 +45,16 @@ class Holdout(Strict):
 
 
 class Audit(Strict):
-    """What the audit has made of the partitions that the challenger has learnt from and is judged on.
+    """The results of the audits of the training and holdout partitions.
 
-    ``unfinished``: those of which some ``bronze`` row is neither ``clean`` nor ``quarantined``: it has come after the last
-    audit that passed. ``unaudited``: keys of the holdout that are no longer in clean; 0 where features have keys of their own.
+    Attributes:
+        bronze: The number of raw rows.
+        clean: The rows that passed.
+        quarantined: The rows that failed.
+        unfinished: Partitions with a raw row that is neither clean nor quarantined, because it
+            arrived after the last audit that passed.
+        unaudited: Keys of the holdout that are no longer among the clean rows; 0 if the features
+            have keys of their own.
     """
 
     bronze: int
@@ -50,13 +65,22 @@ class Audit(Strict):
 
 
 class Candidate(Strict):
-    """A model as it did on the holdout, and what shows that it has not seen it.
+    """One model on the holdout, and what shows that it was not trained on it.
 
-    ``sha256``: of the model's file. ``judged_on``: the hash of the rows that it has answered for, as the holdout's.
-    ``learnt``: the rows that it was trained and tuned on, as they stand in the version of the table that it was trained on;
-    ``overlap``: how many of the holdout's keys are among them; both none where that version cannot be read any more.
-    ``trained_until``: their last day, none of a snapshot. ``latency_ms``: 95th percentile over single rows. ``size_mb``:
-    millions of bytes.
+    Attributes:
+        version: Its number in the model registry.
+        algorithm: The algorithm that trained it.
+        sha256: The hash of its file.
+        judged_on: The hash of the rows that it has scored, computed as the holdout's is.
+        trained_until: The last day of its training rows; None for a snapshot.
+        learnt: The number of rows that it was trained and tuned on, in the version of the table
+            that it was trained on; None if that version can no longer be read.
+        overlap: How many of the holdout's keys are among those rows; None with ``learnt``.
+        description: Its description in the registry.
+        card: Its model card.
+        metrics: Its metrics on the holdout.
+        latency_ms: The 95th percentile of the time to score a single row, in milliseconds.
+        size_mb: The size of its file in millions of bytes.
     """
 
     version: int
@@ -74,10 +98,18 @@ class Candidate(Strict):
 
 
 class Gain(Strict):
-    """By how much the challenger is better in a metric, on the same rows, with its bootstrap interval.
+    """How much better the challenger is than the champion on the same rows.
 
-    Positive is better: where less of a metric is better, the gain is the champion's less the challenger's. ``error``: the
-    standard deviation of the gain over the resamples.
+    Positive values favour the challenger: for a metric of which less is better, the gain is the
+    champion's value minus the challenger's.
+
+    Attributes:
+        metric: The metric that is compared.
+        value: The gain.
+        lower: The lower end of its bootstrap interval.
+        upper: The upper end.
+        confidence: The confidence level of the interval.
+        error: The bootstrap standard error: the standard deviation over the resamples.
     """
 
     metric: str
@@ -89,7 +121,7 @@ class Gain(Strict):
 
 
 class Slice(Strict):
-    """The gain on the ``rows`` of one group: those with a ``value`` in a ``column``."""
+    """The gain on the rows of one group: those that have ``value`` in ``column``."""
 
     column: str
     value: str
@@ -98,7 +130,20 @@ class Slice(Strict):
 
 
 class Evidence(Strict):
-    """``champion`` and ``gain`` are absent together: for the first model of a use case. ``code``: the commit that made it."""
+    """Everything that the gate decides on.
+
+    Attributes:
+        use_case: The name of the use case.
+        owner: Its owner.
+        made: When the evidence was made, with a time zone.
+        code: The commit that made it.
+        holdout: The rows that the models were compared on.
+        audit: What the audits say about the rows.
+        challenger: The model to be judged.
+        champion: The model that it is compared with; None for the first model of a use case.
+        gain: The challenger's gain; None with ``champion``.
+        slices: The gains in the groups that ``gate.slices`` declares.
+    """
 
     use_case: str
     owner: str
@@ -112,15 +157,16 @@ class Evidence(Strict):
     slices: list[Slice]
 
 
-def read(document: dict[str, Any]) -> Evidence:
-    """The evidence in a document, strictly: a text is no figure, nor is a yes.
+def read_evidence(document: dict[str, Any]) -> Evidence:
+    """Parse a document strictly: a text or a boolean is not accepted as a number.
 
     Raises:
-        ValidationError: something is missing, unknown or of another type.
+        ValidationError: A part is missing, unknown or of the wrong type.
     """
     return Evidence.model_validate_json(json.dumps(document))
 
 
 def sha256(document: dict[str, Any]) -> str:
-    """The hash of a document, whatever the order of its keys."""
-    return hashlib.sha256(json.dumps(document, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    """Return the hash of a document; the order of its keys does not matter."""
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()

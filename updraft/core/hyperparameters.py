@@ -1,4 +1,4 @@
-"""Which hyperparameters a use case may set: their names, by kind and algorithm, without importing the libraries."""
+"""Which hyperparameters a use case may set, by kind and algorithm, without the libraries."""
 
 import json
 from collections.abc import Iterator
@@ -8,43 +8,75 @@ from typing import Any
 
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from updraft.core.kinds import Kind
+from updraft.core.kinds import TRAITS, Kind
 from updraft.core.mistakes import suggest
 
-# Read off the libraries: `make golden` writes it anew, a test holds it to them. Names joined by = mean the same.
+# Generated from the libraries by `make golden`; a test compares it with them. In one entry, names
+# that are joined by = are synonyms.
 FILE = "hyperparameters.json"
+PARTS = ("fixed", "search")  # Where a use case names hyperparameters.
 
 
 def group(kind: Kind) -> str:
-    """What the file calls a kind."""
-    return "classification" if kind in ("binary", "multiclass") else kind
+    """Return what the file calls a kind: both classifications have the same hyperparameters."""
+    return "classification" if TRAITS[kind].has_classes else kind
 
 
 @cache
 def hyperparameters(kind: Kind, algorithm: str) -> dict[str, str]:
-    """The names of an algorithm's hyperparameters, each with the first of those that mean the same."""
-    listed = json.loads(files("updraft.core").joinpath(FILE).read_text(encoding="utf-8"))
-    return {name: same.split("=")[0] for same in listed[group(kind)].get(algorithm, []) for name in same.split("=")}
+    """Return the names of an algorithm's hyperparameters, each with its first synonym."""
+    text = files("updraft.core").joinpath(FILE).read_text(encoding="utf-8")
+    entries: list[str] = json.loads(text)[group(kind)].get(algorithm, [])
+    names = {}
+    for entry in entries:
+        synonyms = entry.split("=")
+        for name in synonyms:
+            names[name] = synonyms[0]
+    return names
 
 
 def wrong_names(kind: Kind, algorithms: Any) -> Iterator[InitErrorDetails]:
-    """Names that no hyperparameter has, and second names for one that is given already, each at its own place.
+    """Find unknown hyperparameters, and synonyms of one that is set already.
 
-    ``algorithms``: as a use case says them, right or wrong. What is no mapping or no algorithm is for others to tell.
+    Args:
+        kind: The kind of the use case.
+        algorithms: ``model.algorithms`` before validation. What is not a mapping or not an
+            algorithm is reported elsewhere.
+
+    Yields:
+        Each mistake at its own place, for pydantic.
     """
-    for algorithm, content in algorithms.items() if isinstance(algorithms, dict) else ():
+    if not isinstance(algorithms, dict):
+        return
+    for algorithm, content in algorithms.items():
         known = hyperparameters(kind, algorithm)
-        first: dict[str, str] = {}
-        for part in ("fixed", "search") if known and isinstance(content, dict) else ():
-            given = content.get(part)
-            for name, value in given.items() if isinstance(given, dict) else ():
-                place = (algorithm, part, name)
-                if name not in known:
-                    text = f"expected the name of a hyperparameter of {algorithm} that is for a use case to set"
-                    yield _mistake(place, f"{text}{suggest(str(name), known)}", name)
-                elif (other := first.setdefault(known[name], name)) != name:
-                    yield _mistake(place, f"another name of {other}, which is given too; keep one", value)
+        if known and isinstance(content, dict):
+            yield from _wrong_names(algorithm, content, known)
 
 
-def _mistake(place: tuple[str, ...], text: str, found: object) -> InitErrorDetails:
-    return {"type": PydanticCustomError("value_error", "{text}", {"text": text}), "loc": place, "input": found}
+def _wrong_names(
+    algorithm: str, content: dict[str, Any], known: dict[str, str]
+) -> Iterator[InitErrorDetails]:
+    names: dict[str, str] = {}  # By the first synonym of each.
+    for part in PARTS:
+        values = content.get(part)
+        if not isinstance(values, dict):
+            continue
+        for name, value in values.items():
+            place = (algorithm, part, name)
+            if name not in known:
+                message = (
+                    f"expected the name of a hyperparameter of {algorithm} "
+                    f"that is for a use case to set{suggest(str(name), known)}"
+                )
+                yield _mistake(place, message, name)
+                continue
+            first = names.setdefault(known[name], name)
+            if first != name:
+                message = f"another name of {first}, which is given too; keep one"
+                yield _mistake(place, message, value)
+
+
+def _mistake(place: tuple[str, ...], message: str, value: object) -> InitErrorDetails:
+    error = PydanticCustomError("value_error", "{text}", {"text": message})
+    return {"type": error, "loc": place, "input": value}

@@ -1,24 +1,35 @@
-"""The ledger's entries, and what follows from them: who is champion, who was at a time, whom a rollback returns to."""
+"""The ledger of decisions: its entries, the interface of a store, and who is champion by it."""
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 Event = Literal["refused", "approved", "promoted", "rolled back", "adopted", "restored"]
-TABLE = "ledger"
 NOBODY = 0  # In place of a version: a rollback to no champion at all.
-# After these another version is champion; the rest decide or mend, and leave the champion as it was.
+# These events change the champion. All others record a decision or a repair and leave it as it was.
 CHANGES: tuple[Event, ...] = ("promoted", "rolled back", "adopted")
 
 
 class Entry(NamedTuple):
-    """One decision, as it is kept for ever. ``number``: its place, by which entries are in order whatever the clocks say.
+    """One decision, kept for ever.
 
-    ``version``: the one that it is about, ``run_id`` its training run in MLflow, whose numbers begin anew when it is lost.
-    ``from_version`` and ``to_version``: the champion before and after, none where there is none. ``by``: the DAG run or the
-    person. ``evidence``: its hash. ``features_version`` and ``code``: those that the decision rests on. ``key``: the same for
-    the same decision, however often it is taken.
+    Attributes:
+        number: Its position. Entries are ordered by it, whatever the clocks say.
+        key: Equal for equal decisions, so that a repeated decision is recognized.
+        time: When it was taken, with a time zone.
+        event: What was decided.
+        version: The model version that it is about.
+        from_version: The champion before; None if there was none.
+        to_version: The champion after; None if there is none.
+        by: The DAG run or the person that decided.
+        reasons: Why, one sentence each.
+        evidence: The hash of the evidence, if the decision rests on any.
+        run_id: The MLflow run that trained the version. It identifies the version even if MLflow's
+            database is lost and its version numbers begin again.
+        features_version: The version of the features table that the decision rests on.
+        code: The commit that decided.
     """
 
     number: int
@@ -36,27 +47,83 @@ class Entry(NamedTuple):
     code: str
 
 
+class Origin(NamedTuple):
+    """Where a decision comes from.
+
+    Attributes:
+        by: The DAG run or the person.
+        code: The commit of the code that is running.
+    """
+
+    by: str
+    code: str
+
+
+class HeldLedger(Protocol):
+    """A ledger that is locked. Only the holder of the lock has one, so only it can write."""
+
+    def entries(self) -> list[Entry]:
+        """Return all entries, in order."""
+        ...
+
+    def add(self, entry: Entry, after: list[Entry]) -> None:
+        """Append an entry.
+
+        Args:
+            entry: Its number is replaced by its position.
+            after: All the entries that the decision was based on.
+
+        Raises:
+            UpdraftError: There are other entries by now. Nothing was written.
+        """
+        ...
+
+
+class Ledger(Protocol):
+    """The ledger of one use case."""
+
+    def entries(self) -> list[Entry]:
+        """Return all entries, in order."""
+        ...
+
+    def hold(self) -> AbstractContextManager[HeldLedger]:
+        """Lock the ledger, so that nobody else decides between reading and writing.
+
+        Raises:
+            UpdraftError: Another process has held it for too long.
+        """
+        ...
+
+
 def key_of(*parts: object) -> str:
-    """A short name for a decision: the same parts, the same name."""
-    return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()[:16]
+    """Return a short hash of a decision: equal parts have equal keys."""
+    text = "\n".join(str(part) for part in parts)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def last_change(entries: Sequence[Entry]) -> Entry | None:
-    """The entry that has made the champion, of those in order; none before the first."""
-    return next((entry for entry in reversed(entries) if entry.event in CHANGES), None)
+    """Return the entry that made the current champion; None if there never was one."""
+    for entry in reversed(entries):
+        if entry.event in CHANGES:
+            return entry
+    return None
 
 
-def champions(entries: Sequence[Entry]) -> list[int]:
-    """The champion and those before it, the oldest first. A rollback takes away those after the version it returns to."""
-    found: list[int] = []
+def champion_history(entries: Sequence[Entry]) -> list[int]:
+    """Return the champion and its predecessors, the oldest first.
+
+    A rollback removes the versions after the one that it returns to. A rollback to no champion
+    removes all of them.
+    """
+    versions: list[int] = []
     for entry in entries:
+        version = entry.to_version
         if entry.event not in CHANGES:
             continue
-        if entry.to_version is None:
-            found.clear()
-            continue
-        if entry.event == "rolled back" and entry.to_version in found:
-            del found[found.index(entry.to_version) + 1 :]
-        elif not found or found[-1] != entry.to_version:
-            found.append(entry.to_version)
-    return found
+        if version is None:
+            versions.clear()
+        elif entry.event == "rolled back" and version in versions:
+            del versions[versions.index(version) + 1 :]
+        elif not versions or versions[-1] != version:
+            versions.append(version)
+    return versions

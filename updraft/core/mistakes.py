@@ -1,4 +1,4 @@
-"""A use case's mistakes as people read them: the line, the key, what was found, the nearest right spelling."""
+"""Mistakes in a use case, as people read them: line, key, what was found, nearest spelling."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -16,7 +16,13 @@ FOUND_LENGTH = 80
 
 
 class Mistake(NamedTuple):
-    """One mistake. ``file`` is empty where it is use_case.yaml, which then comes first."""
+    """One mistake.
+
+    Attributes:
+        file: The name of the file; empty for use_case.yaml, which is therefore sorted first.
+        line: Its line, from 1.
+        text: What is wrong.
+    """
 
     file: str
     line: int
@@ -28,17 +34,17 @@ class Mistake(NamedTuple):
 
 @dataclass(frozen=True)
 class Document:
-    """A YAML file: what it says, and where it says it."""
+    """A YAML file with sections: its content, and the node that knows the lines."""
 
     content: dict[str, Any]
     node: yaml.MappingNode
 
     @classmethod
     def read(cls, file: Path) -> "Document":
-        """Read a file of sections.
+        """Read a file.
 
         Raises:
-            UpdraftError: it cannot be read, is not YAML, or holds no sections.
+            UpdraftError: It cannot be read, is not YAML, or contains no sections.
         """
         try:
             loader = yaml.SafeLoader(file.read_text(encoding="utf-8"))
@@ -48,91 +54,127 @@ class Document:
             mark = error.problem_mark or error.context_mark
             line = f"line {mark.line + 1}: " if mark else ""
             raise UpdraftError(f"{file}: {line}not readable as YAML: {error.problem}") from None
-        except (yaml.YAMLError, ValueError, OSError) as error:  # ValueError: a 30 February, bytes that are no text.
+        except (yaml.YAMLError, ValueError, OSError) as error:  # ValueError: such as a 30 February.
             raise UpdraftError(f"{file}: not readable as YAML: {error}") from None
         if not isinstance(node, yaml.MappingNode) or not isinstance(content, dict):
-            raise UpdraftError(f"{file}: found {type(content).__name__}, expected sections such as data and model.")
+            raise UpdraftError(
+                f"{file}: found {type(content).__name__}, expected sections such as data and model."
+            )
         return cls(content, node)
 
     def line(self, place: Iterable[int | str]) -> int:
-        """The line of a key, or of the nearest section around it that is there."""
+        """Return the line of a key, or of the nearest section around it that exists."""
         node: Any = self.node
         line = 1
         for part in place:
-            if isinstance(node, yaml.MappingNode):
-                found = [(key.start_mark.line + 1, value) for key, value in node.value if key.value == str(part)]
-                if found:
-                    line, node = found[-1]
-            elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-                node = node.value[part]
-                line = node.start_mark.line + 1
+            child = _child(node, part)
+            if child:
+                line, node = child
         return line
 
     def text(self, *place: str) -> str | None:
-        """The text at a place, if there is one."""
+        """Return the text at a place; None if there is no text."""
         value: Any = self.content
         for part in place:
             value = value.get(part) if isinstance(value, dict) else None
         return value if isinstance(value, str) else None
 
     def repeated(self) -> list[Mistake]:
-        """Keys that stand twice in one section: YAML would silently take the last."""
+        """Return the keys that occur twice in one section: YAML would silently take the last."""
         return list(_repeated(self.node, set()))
 
 
-def _repeated(node: yaml.Node, seen: set[int]) -> Iterator[Mistake]:
-    if id(node) in seen:  # An alias, maybe of what it lies in.
+def mistake(error: Any, document: Document, model: type[BaseModel]) -> Mistake:
+    """Convert an error of pydantic's.
+
+    Args:
+        error: One element of ``ValidationError.errors()``.
+        document: The file that was validated.
+        model: The model that it was validated by.
+    """
+    kind = error["type"]
+    place = [part for part in error["loc"] if part != "[key]"]
+    message = re.sub("^Value error, ", "", error["msg"])
+    hint = ""
+    if kind == "extra_forbidden":
+        message = "not a key of this section"
+        hint = suggest(str(place[-1]), _keys(model, place[:-1]))
+    elif kind == "missing":
+        message = "missing"
+    elif kind == "literal_error":
+        allowed = re.findall(r"'([^']*)'", error["ctx"]["expected"])
+        hint = suggest(str(error["input"]), allowed)
+    value = f" (found {error['input']!r})"
+    if kind in ("missing", "extra_forbidden") or len(value) > FOUND_LENGTH:
+        value = ""
+    key = ".".join(str(part) for part in place)
+    return Mistake("", document.line(place), f"{key}: {message}{value}{hint}")
+
+
+def invalid(file: Path, mistakes: list[Mistake]) -> UpdraftError:
+    """Return the error that lists all mistakes in a file and in those that belong to it."""
+    lines = "\n".join(f"  {each}" for each in sorted(mistakes))
+    noun = "mistake" if len(mistakes) == 1 else "mistakes"
+    return UpdraftError(f"{file}: {len(mistakes)} {noun}.\n{lines}")
+
+
+def suggest(word: str, known: Iterable[object]) -> str:
+    """Return ``. Did you mean ...?`` with the nearest known word, or an empty text."""
+    matches = get_close_matches(word, [str(each) for each in known], n=1)
+    return f". Did you mean {matches[0]!r}?" if matches else ""
+
+
+def _child(node: Any, part: int | str) -> tuple[int, yaml.Node] | None:
+    """Return a part of a node with its line, if it exists; for repeated keys, the last one."""
+    if isinstance(node, yaml.MappingNode):
+        for key, value in reversed(node.value):
+            if key.value == str(part):
+                return key.start_mark.line + 1, value
+    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+        element = node.value[part]
+        return element.start_mark.line + 1, element
+    return None
+
+
+def _repeated(node: yaml.Node, visited: set[int]) -> Iterator[Mistake]:
+    if id(node) in visited:  # An alias, which may contain itself.
         return
-    seen.add(id(node))
+    visited.add(id(node))
     children: list[yaml.Node] = []
     if isinstance(node, yaml.MappingNode):
         lines: dict[str, int] = {}
         for key, value in node.value:
             line = key.start_mark.line + 1
             if key.value in lines:
-                yield Mistake("", line, f"{key.value}: given twice, first in line {lines[key.value]}. Keep one")
+                first = lines[key.value]
+                message = f"{key.value}: given twice, first in line {first}. Keep one"
+                yield Mistake("", line, message)
             lines.setdefault(str(key.value), line)
             children.append(value)
     elif isinstance(node, yaml.SequenceNode):
         children = node.value
     for child in children:
-        yield from _repeated(child, seen)
-
-
-def mistake(error: Any, document: Document, model: type[BaseModel]) -> Mistake:
-    """One of pydantic's errors about ``model``, at its line."""
-    place = [part for part in error["loc"] if part != "[key]"]
-    said = re.sub("^Value error, ", "", error["msg"])
-    hint = ""
-    if error["type"] == "extra_forbidden":
-        said, hint = "not a key of this section", suggest(str(place[-1]), _keys(model, place[:-1]))
-    elif error["type"] == "missing":
-        said = "missing"
-    elif error["type"] == "literal_error":
-        hint = suggest(str(error["input"]), re.findall(r"'([^']*)'", error["ctx"]["expected"]))
-    found = f" (found {error['input']!r})"
-    if error["type"] in ("missing", "extra_forbidden") or len(found) > FOUND_LENGTH:
-        found = ""
-    return Mistake("", document.line(place), f"{'.'.join(str(part) for part in place)}: {said}{found}{hint}")
-
-
-def suggest(found: str, known: Iterable[object]) -> str:
-    """``. Did you mean ...?`` for the nearest right spelling, or nothing."""
-    near = get_close_matches(found, [str(k) for k in known], n=1)
-    return f". Did you mean {near[0]!r}?" if near else ""
+        yield from _repeated(child, visited)
 
 
 def _keys(model: type[BaseModel], place: list[int | str]) -> list[str]:
-    """The keys of the section at a place; names in between that are not keys are a mapping's own or a union's."""
+    """Return the keys of the section at a place.
+
+    A part of the place that is not a key is the name of an entry or of a member of a union.
+    """
     models = [model]
     for part in place:
-        fields = [one.model_fields[str(part)].annotation for one in models if str(part) in one.model_fields]
-        models = [found for field in fields for found in _models(field)] or models
-    return [key for one in models for key in one.model_fields]
+        inner: list[type[BaseModel]] = []
+        for section in models:
+            field = section.model_fields.get(str(part))
+            if field:
+                inner += _models(field.annotation)
+        models = inner or models
+    return [key for section in models for key in section.model_fields]
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
-    for inner in get_args(annotation):
-        yield from _models(inner)
+    for argument in get_args(annotation):
+        yield from _models(argument)

@@ -1,4 +1,4 @@
-"""The pages that jobs write for people: which job writes one, what it is called, and below which address it is served."""
+"""HTML pages that jobs write for people: their titles by job, and the URL prefix they have."""
 
-PAGES = {"validate": "Data Docs", "drift": "Drift report"}  # By job.
-PREFIX = "/pages"  # Of the app that serves them, below Airflow's own address.
+PAGES = {"validate": "Data Docs", "drift": "Drift report"}
+PREFIX = "/pages"  # Below Airflow's own address.

@@ -1,6 +1,13 @@
-"""Names that MLflow's model registry and those who read it share."""
+"""Names in MLflow's model registry: aliases and tags of versions, and a heading of descriptions."""
 
-CHAMPION, CHALLENGER = "champion", "challenger"  # Aliases of versions.
-# Tags of a version: the hash of its evidence; the gate's word, or that it was promoted; why; against which champion.
-EVIDENCE, VERDICT, REASONS, COMPARED = "updraft.evidence", "updraft.verdict", "updraft.reasons", "updraft.compared_with"
-VERDICT_HEADING = "\n\n## Verdict: "  # What the gate adds to a version's description begins so.
+# Aliases of versions.
+CHAMPION = "champion"
+CHALLENGER = "challenger"
+
+# Tags of a version.
+EVIDENCE = "updraft.evidence"  # The hash of its evidence.
+VERDICT = "updraft.verdict"  # The gate's decision, or that the version was promoted.
+REASONS = "updraft.reasons"  # Why, one reason a line.
+COMPARED = "updraft.compared_with"  # The champion that it was compared with.
+
+VERDICT_HEADING = "\n\n## Verdict: "  # The gate appends its verdict to a description under this.

@@ -1,6 +1,5 @@
-"""What a Spark job tells the DAG: one small JSON file a job, written whole or not at all. Branches read these, never logs."""
+"""The reports of the Spark jobs: one small JSON file for each job. DAGs branch on them."""
 
-import uuid
 from datetime import date
 from typing import Literal, Self
 
@@ -8,13 +7,17 @@ from pydantic import BaseModel, ConfigDict
 from upath import UPath
 
 from updraft.core.errors import UpdraftError
-from updraft.core.settings import settings
-
-ERROR_LENGTH = 2000  # Spark's messages hold whole plans.
+from updraft.core.files import write_atomically
+from updraft.core.report_files import report_path
 
 
 class Report(BaseModel):
-    """Common to all jobs. ``outcome`` is ``done``, or why there was nothing to do."""
+    """What all reports contain.
+
+    Attributes:
+        use_case: The name of the use case.
+        outcome: ``done``, or why there was nothing to do.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -22,60 +25,45 @@ class Report(BaseModel):
     outcome: Literal["done", "no data", "no champion"] = "done"
 
     def write(self, uri: str) -> None:
-        """Write the report at ``uri``, relative to ``UPDRAFT_ROOT``."""
-        write_whole(report_path(uri), self.model_dump_json(indent=2))
+        """Write the report to ``uri``, relative to ``UPDRAFT_ROOT``."""
+        write_atomically(report_path(uri), self.model_dump_json(indent=2))
 
     @classmethod
     def read(cls, uri: str) -> Self:
+        """Read the report at ``uri``, relative to ``UPDRAFT_ROOT``.
+
+        Raises:
+            UpdraftError: There is none.
+        """
         path = report_path(uri)
         if not path.exists():
-            raise UpdraftError(f"report {path}: not found. The job that writes it has not ended well: see its log.")
+            raise UpdraftError(
+                f"report {path}: not found. The job that writes it has not succeeded: see its log."
+            )
         return cls.model_validate_json(path.read_text())
 
     @classmethod
     def read_sibling(cls, uri: str, job: str) -> Self:
-        """The report of an earlier job of the same DAG run."""
+        """Read the report of an earlier job of the same DAG run.
+
+        Args:
+            uri: The location of any report of this DAG run.
+            job: The name of the earlier job.
+        """
         return cls.read(str(UPath(uri).with_name(f"{job}.json")))
 
 
-def report_uri(dag_id: str, run_id: str, job: str) -> str:
-    """Where a job of a DAG run reports, relative to ``UPDRAFT_ROOT``."""
-    return f"reports/{dag_id}/{run_id}/{job}.json"
-
-
-def report_path(uri: str) -> UPath:
-    """Where a report lies: a relative ``uri`` is taken from ``UPDRAFT_ROOT``."""
-    return UPath(uri) if "://" in uri or uri.startswith("/") else settings().path(uri)
-
-
-def error_path(uri: str) -> UPath:
-    """Where a job that fails says why, beside the report that it does not write."""
-    return report_path(uri).with_suffix(".error.txt")
-
-
-def write_error(uri: str, text: str) -> None:
-    """Tell the DAG in a few sentences why there is no report."""
-    write_whole(error_path(uri), text[:ERROR_LENGTH])
-
-
-def page_path(uri: str) -> UPath:
-    """Where a job's page for people lies: beside its report."""
-    return report_path(uri).with_suffix(".html")
-
-
-def write_whole(path: UPath, text: str) -> None:
-    """Write ``text`` so that a reader sees all of it or nothing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.protocol in ("", "file"):
-        part = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-        part.write_text(text)
-        part.replace(path)
-    else:
-        path.write_text(text)  # Object stores put a whole object or none.
-
-
 class IngestReport(Report):
-    """``files`` hold ``rows``. Of the days without raw rows, ``kept_days`` have earlier ones, ``missing_days`` none."""
+    """What was ingested.
+
+    Attributes:
+        first: The first partition of the interval.
+        last: The last one.
+        files: The number of raw files.
+        kept_days: Days without raw rows that keep the rows of an earlier run.
+        missing_days: Days without raw rows that have no rows at all.
+        rows: The number of raw rows.
+    """
 
     first: date
     last: date
@@ -86,7 +74,15 @@ class IngestReport(Report):
 
 
 class ExpectationOutcome(BaseModel):
-    """One expectation of the suite. ``failing`` counts rows, where it is about rows."""
+    """The result of one expectation of a Great Expectations suite.
+
+    Attributes:
+        expectation: Its type.
+        column: The column that it is about, if it is about one.
+        success: Whether it was met.
+        severity: Its severity.
+        failing: The number of failing rows, if it is about rows.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -98,7 +94,15 @@ class ExpectationOutcome(BaseModel):
 
 
 class ValidateReport(Report):
-    """``rows`` = ``clean`` + ``quarantined``; a row with several ``reasons`` counts for each."""
+    """The result of an audit.
+
+    Attributes:
+        rows: ``clean`` + ``quarantined``.
+        clean: The rows that passed.
+        quarantined: The rows that failed.
+        reasons: The number of rows by reason; a row that fails for several counts for each.
+        expectations: The results of the suite.
+    """
 
     rows: int = 0
     clean: int = 0
@@ -108,7 +112,14 @@ class ValidateReport(Report):
 
 
 class FeaturesReport(Report):
-    """``version`` is the features table's, after the write."""
+    """The features that were written.
+
+    Attributes:
+        rows: The number of rows.
+        labelled: Those with a label.
+        columns: The names of the features.
+        version: The version of the features table after the write.
+    """
 
     rows: int = 0
     labelled: int = 0
@@ -117,9 +128,23 @@ class FeaturesReport(Report):
 
 
 class SearchAndFitReport(Report):
-    """Model ``version`` was fitted on ``train``, its search included; ``holdout`` was looked at by nobody.
+    """The challenger that was registered.
 
-    Of ``planned`` trials ``trials`` were run, ``pruned`` of them not to their end; ``cut`` says that minutes ended the search.
+    Attributes:
+        version: Its number in the model registry.
+        algorithm: The algorithm that won the search.
+        run_id: The MLflow run.
+        experiment_id: The MLflow experiment.
+        features_version: The version of the features table.
+        train_first: The first day of the rows that it was tuned and trained on.
+        train_last: Their last day.
+        holdout_first: The first day of the holdout, which neither search nor fit has read.
+        holdout_last: Its last day.
+        metrics: The metrics of the winning trial, on the validation folds.
+        trials: The trials that were run.
+        planned: The trials that were planned.
+        pruned: The trials that were stopped early.
+        cut: Whether the time limit ended the search.
     """
 
     version: int
@@ -139,7 +164,13 @@ class SearchAndFitReport(Report):
 
 
 class EvaluateReport(Report):
-    """``evidence`` is the document on which the gate decides, as ``updraft.core.evidence`` reads it."""
+    """The evidence that the gate decides on.
+
+    Attributes:
+        run_id: The MLflow run of the challenger.
+        experiment_id: Its MLflow experiment.
+        evidence: An ``updraft.core.evidence.Evidence`` as JSON.
+    """
 
     run_id: str
     experiment_id: str
@@ -147,7 +178,15 @@ class EvaluateReport(Report):
 
 
 class GateReport(Report):
-    """The verdict on version ``challenger``, compared with version ``champion``, its reasons, and the evidence's hash."""
+    """The gate's verdict.
+
+    Attributes:
+        promote: Whether the challenger becomes champion.
+        challenger: The version that was judged.
+        champion: The version that it was compared with, if there was a champion.
+        reasons: Why, one sentence each.
+        evidence: The hash of the evidence.
+    """
 
     promote: bool
     challenger: int
@@ -157,21 +196,29 @@ class GateReport(Report):
 
 
 class PromoteReport(Report):
-    """The version that now is champion, and the one that was."""
+    """The version that is champion now, and the previous one."""
 
     champion: int
     previous: int | None
 
 
 class RollbackReport(Report):
-    """The version that now is champion, and the one that was."""
+    """The version that is champion now, and the previous one."""
 
     champion: int | None
     previous: int | None
 
 
 class ScoreReport(Report):
-    """Which days were scored, by which version, which has become champion by the ledger's ``entry``."""
+    """What was scored.
+
+    Attributes:
+        champion: The version that scored.
+        entry: The key of the ledger entry that made it champion.
+        first: The first partition.
+        last: The last partition.
+        rows: The number of predictions.
+    """
 
     champion: int | None = None
     entry: str | None = None
@@ -181,7 +228,7 @@ class ScoreReport(Report):
 
 
 class ColumnDrift(BaseModel):
-    """One feature's population stability index against the reference."""
+    """The population stability index (PSI) of one column against the reference."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -191,7 +238,17 @@ class ColumnDrift(BaseModel):
 
 
 class DriftReport(Report):
-    """``columns`` holds every feature, the most drifted first."""
+    """The result of a drift check.
+
+    Attributes:
+        champion: The version whose training rows are the reference.
+        first: The first partition that was compared.
+        last: The last one.
+        detected: Whether enough columns have drifted.
+        rows: The number of rows that were compared.
+        columns: Every monitored column, the one with the largest PSI first.
+        page: The location of the page for people.
+    """
 
     champion: int | None = None
     first: date | None = None

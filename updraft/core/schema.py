@@ -1,20 +1,39 @@
-"""The names of the columns that every features table has beside its features."""
+"""Names that every use case shares: its tables, and the columns of a features table."""
+
+BRONZE = "bronze"
+CLEAN = "clean"
+QUARANTINE = "quarantine"
+FEATURES = "features"
+SPLITS = "splits"
+PREDICTIONS = "predictions"
+RECOMMENDATIONS = "recommendations"
+LEDGER = "ledger"
 
 ROW_ID = "row_id"
 EVENT_TIME = "event_time"
-EVENT_DATE = "event_date"  # The partition: the day of event_time.
+EVENT_DATE = "event_date"  # The partition: the day of event_time, or the first day of its month.
 LABEL = "label"
-SPLIT = "split"  # Of a snapshot: whether a row is for training or kept for the evaluation.
-TRAIN, HOLDOUT = "train", "holdout"
-USER, ITEM = "user", "item"  # The two features of a recommender.
 IDENTITY = [ROW_ID, EVENT_TIME]
+
+SPLIT = "split"  # In a snapshot: whether a row belongs to the training rows or to the holdout.
+TRAIN = "train"
+HOLDOUT = "holdout"
+TRAIN_ROWS = f"{SPLIT} = '{TRAIN}'"  # SQL conditions on the rows of a snapshot.
+HOLDOUT_ROWS = f"{SPLIT} = '{HOLDOUT}'"
+
+USER = "user"  # The two features of a recommender.
+ITEM = "item"
+
+REPLACEMENT_CHARACTER = "\ufffd"  # What readers put in place of bytes that are not text.
 
 
 def quote(name: str) -> str:
-    """A column's name as SQL takes it, whatever is in the name."""
-    return "`" + name.replace("`", "``") + "`"
+    """Quote a column name for Spark SQL, whatever characters it contains."""
+    escaped = name.replace("`", "``")
+    return f"`{escaped}`"
 
 
 def feature_names(columns: list[str]) -> list[str]:
-    """The columns that a model sees: all but the row's identity, its partition, its split and the label."""
-    return [name for name in columns if name not in (*IDENTITY, EVENT_DATE, SPLIT, LABEL)]
+    """Return the columns that a model sees: all but identity, partition, split and label."""
+    others = {*IDENTITY, EVENT_DATE, SPLIT, LABEL}
+    return [name for name in columns if name not in others]

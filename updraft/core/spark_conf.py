@@ -1,6 +1,7 @@
-"""The one definition of the Spark settings: for the DAGs' spark-submit tasks and for sessions inside a Python process.
+"""The Spark settings, for the DAGs' spark-submit tasks and for sessions in a Python process.
 
-They suit one machine and small data. On it, a small Delta job takes 8 s with them and 23 s with Spark's own.
+They suit one machine and small data. There, a small Delta job takes 8 s with these settings and
+23 s with Spark's own.
 """
 
 import os
@@ -8,31 +9,40 @@ import os
 from updraft.core.settings import REPO
 
 JARS = REPO / ".jars"
-ARCHIVE = JARS / "spark.jsa"  # Made by setup/class_data.py.
+ARCHIVE = JARS / "spark.jsa"  # Java's class-data archive, made by setup/class_data.py.
 
 
 def class_path() -> str:
-    """The jars of jars.lock, sorted: the class-data archive is refused unless making and use name the same path."""
-    return os.pathsep.join(str(jar) for jar in sorted(JARS.glob("*.jar")))
+    """Return the jars of jars.lock, sorted.
+
+    Java refuses a class-data archive that was made with another class path.
+    """
+    jars = sorted(JARS.glob("*.jar"))
+    return os.pathsep.join(str(jar) for jar in jars)
 
 
 def java_options(*, short_job: bool) -> str:
-    """Java's own options; the archive serves short and long jobs alike, it does not depend on the other options."""
-    options = ["-XX:+UseSerialGC"]  # On two cores as fast as the default collector, with 20 % less memory.
+    """Return Java's own options. Short and long jobs can use the same class-data archive."""
+    # On two cores as fast as the default collector, with 20 % less memory.
+    options = ["-XX:+UseSerialGC"]
     if short_job:
-        options.append("-XX:TieredStopAtLevel=1")  # The full compiler costs a job of seconds more than it gains.
-        # With that Java would keep 48 MB for compiled code instead of 240. Spark can fill them; then a query hangs for ever.
+        # The optimizing compiler costs a job of seconds more than it saves.
+        options.append("-XX:TieredStopAtLevel=1")
+        # With that, Java would reserve 48 MB for compiled code instead of 240. Spark can fill
+        # them; then a query hangs for ever.
         options.append("-XX:ReservedCodeCacheSize=240m")
     if ARCHIVE.exists():
-        # Java goes on without an archive that it refuses; the log lines about it would stand in every task's log.
+        # Java continues without an archive that it refuses, but would log that in every task.
         options.append(f"-XX:SharedArchiveFile='{ARCHIVE}' -Xlog:cds=off -Xlog:cds+dynamic=off")
     return " ".join(options)
 
 
 def spark_conf(*, short_job: bool = True) -> dict[str, str]:
-    """The settings, for the operator's conf= or SparkSession.builder.config(map=...).
+    """Return the settings, for the operator's conf= or SparkSession.builder.config(map=...).
 
-    short_job: the job takes seconds, so it starts quickly; otherwise it has more memory and Java's full compiler.
+    Args:
+        short_job: The job takes seconds, so it is tuned to start quickly. Otherwise it gets more
+            memory and Java's optimizing compiler.
     """
     settings = {
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
@@ -45,16 +55,19 @@ def spark_conf(*, short_job: bool = True) -> dict[str, str]:
         "spark.ui.showConsoleProgress": "false",
         "spark.log.level": "WARN",
         "spark.sql.session.timeZone": "UTC",
-        # Spark's 200 partitions, Delta's 50 for its own log and 10,000 for a file listing are meant for clusters.
+        # Spark's 200 partitions, Delta's 50 for its own log and 10,000 for a file listing are
+        # meant for clusters.
         "spark.sql.shuffle.partitions": "4",
         "spark.databricks.delta.snapshotPartitions": "1",
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
         "spark.sql.execution.arrow.pyspark.enabled": "true",
-        # Without it Spark 4 reads no file in windows-1252, and few others.
+        # Without it, Spark 4 reads few encodings; windows-1252 is not one of them.
         "spark.sql.legacy.javaCharsets": "true",
-        # Parquet that pandas has written has times in nanoseconds, which Spark refuses unless it may take them as numbers.
+        # Parquet files of pandas contain times in nanoseconds, which Spark refuses unless it may
+        # read them as integers.
         "spark.sql.legacy.parquet.nanosAsLong": "true",
     }
-    if jars := class_path():  # None in a container image: there the jars lie beside Spark's own.
+    jars = class_path()
+    if jars:  # A container image has none: there the jars are in Spark's own folder.
         settings["spark.driver.extraClassPath"] = jars
     return settings

@@ -1,7 +1,7 @@
-"""What can be said of a use case's SQL without Spark: what never closes, and what is no query at all.
+"""What can be checked in a use case's SQL without Spark: brackets, quotes, and the first word.
 
-Spark's own parser has the last word, in each job before it reads a row (``updraft.data.session``). It needs a JVM, which
-parsing a DAG must not start.
+Spark's own parser has the last word, in each job before it reads a row (``updraft.data.session``).
+It needs a JVM, which parsing a DAG must not start.
 """
 
 import re
@@ -11,10 +11,12 @@ from pathlib import Path
 from updraft.core.mistakes import Document, Mistake, suggest
 
 CLOSING = {"(": ")", "[": "]"}
+EXPRESSIONS = (("data", "event_time"), ("data", "target", "sql"))
 QUERY = ("SELECT", "WITH", "FROM", "VALUES", "TABLE")
 TOKEN = re.compile(
     r"""
-      (?P<skip> --[^\n]* | /\*.*?\*/ | \b[rR]'[^']*' | \b[rR]"[^"]*" | '(?:[^'\\]|\\.)*' | "(?:[^"\\]|\\.)*" | `[^`]*` )
+      (?P<skip> --[^\n]* | /\*.*?\*/
+        | \b[rR]'[^']*' | \b[rR]"[^"]*" | '(?:[^'\\]|\\.)*' | "(?:[^"\\]|\\.)*" | `[^`]*` )
     | (?P<open> [(\[] )
     | (?P<close> [)\]] )
     | (?P<endless> /\* | ['"`] )
@@ -25,58 +27,83 @@ TOKEN = re.compile(
 
 
 def expressions(document: Document) -> dict[tuple[str, ...], str]:
-    """The SQL that use_case.yaml itself holds, by its place."""
-    places = ("data", "event_time"), ("data", "target", "sql")
-    return {place: text for place in places if (text := document.text(*place)) is not None}
+    """Return the SQL expressions in use_case.yaml by their place."""
+    texts: dict[tuple[str, ...], str] = {}
+    for place in EXPRESSIONS:
+        text = document.text(*place)
+        if text is not None:
+            texts[place] = text
+    return texts
 
 
 def sql_mistakes(folder: Path, document: Document) -> list[Mistake]:
-    """The mistakes in features.sql and in the expressions of use_case.yaml."""
-    found = []
-    for place, text in expressions(document).items():
-        said = list(mistakes_in(text)) or [(0, "empty, expected an expression")] * (not text.strip())
-        found += [Mistake("", document.line(place), f"{'.'.join(place)}: {one}") for _, one in said]
-    file = folder / "features.sql"
-    if not file.exists():
-        return [*found, Mistake(file.name, 1, f"{file} not found, expected a query over the clean rows")]
-    text = file.read_text(encoding="utf-8", errors="replace")
-    return found + [Mistake(file.name, line + 1, one) for line, one in [*mistakes_in(text), *_no_query(text)]]
+    """Return the mistakes in features.sql and in the expressions of use_case.yaml."""
+    return [*_expression_mistakes(document), *_query_mistakes(folder / "features.sql")]
 
 
 def identifiers(text: str) -> set[str]:
-    """The words of some SQL that may be columns: those in backticks, and those that are no text or comment."""
-    found = set()
+    """Return the words of an SQL text that may be columns: not those in strings or comments."""
+    words = set()
     for token in TOKEN.finditer(text):
         if token.lastgroup == "word":
-            found.add(token.group())
+            words.add(token.group())
         elif token.group().startswith("`"):
-            found.add(token.group().strip("`"))
-    return found
+            words.add(token.group().strip("`"))
+    return words
 
 
 def mistakes_in(text: str) -> Iterator[tuple[int, str]]:
-    """Brackets and texts that do not close, as (line from 0, sentence)."""
+    """Find brackets and strings that do not close.
+
+    Yields:
+        The line of each, from 0, and a sentence.
+    """
     opened: list[tuple[int, str]] = []
     for token in TOKEN.finditer(text):
-        line, found = text.count("\n", 0, token.start()), token.group()
+        line = text.count("\n", 0, token.start())
+        symbol = token.group()
         if token.lastgroup == "endless":
-            yield line, f"{found} is never closed"
-            return  # What follows it may be text or code: nothing can be said.
+            yield line, f"{symbol} is never closed"
+            return  # What follows may be string or code, so nothing can be said about it.
         if token.lastgroup == "open":
-            opened.append((line, found))
+            opened.append((line, symbol))
         elif token.lastgroup == "close":
-            if not opened or CLOSING[opened[-1][1]] != found:
-                yield line, f"{found} closes nothing that is open"
+            if not opened or CLOSING[opened[-1][1]] != symbol:
+                yield line, f"{symbol} closes nothing that is open"
                 return
             opened.pop()
-    yield from ((line, f"{found} is never closed") for line, found in opened)
+    for line, symbol in opened:
+        yield line, f"{symbol} is never closed"
 
 
-def _no_query(text: str) -> Iterator[tuple[int, str]]:
-    code = (token for token in TOKEN.finditer(text) if token.lastgroup != "skip")
-    first = next(code, None)
-    if first is None:
-        yield 0, "empty, expected a query such as SELECT"
-    elif first.lastgroup == "word" and first.group().upper() not in QUERY:
-        hint = suggest(first.group().upper(), QUERY)
-        yield text.count("\n", 0, first.start()), f"found {first.group()!r}, expected a query such as SELECT{hint}"
+def _expression_mistakes(document: Document) -> Iterator[Mistake]:
+    for place, text in expressions(document).items():
+        messages = [message for _, message in mistakes_in(text)]
+        if not text.strip():
+            messages = ["empty, expected an expression"]
+        for message in messages:
+            yield Mistake("", document.line(place), f"{'.'.join(place)}: {message}")
+
+
+def _query_mistakes(file: Path) -> Iterator[Mistake]:
+    if not file.exists():
+        message = f"{file} not found, expected a query over the clean rows"
+        yield Mistake(file.name, 1, message)
+        return
+    text = file.read_text(encoding="utf-8", errors="replace")
+    for line, message in [*mistakes_in(text), *_first_word_mistakes(text)]:
+        yield Mistake(file.name, line + 1, message)
+
+
+def _first_word_mistakes(text: str) -> Iterator[tuple[int, str]]:
+    """Find a text that is empty, or that begins with a word that begins no query."""
+    for token in TOKEN.finditer(text):
+        if token.lastgroup == "skip":
+            continue
+        word = token.group()
+        if token.lastgroup == "word" and word.upper() not in QUERY:
+            hint = suggest(word.upper(), QUERY)
+            line = text.count("\n", 0, token.start())
+            yield line, f"found {word!r}, expected a query such as SELECT{hint}"
+        return
+    yield 0, "empty, expected a query such as SELECT"

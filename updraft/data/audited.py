@@ -1,37 +1,49 @@
-"""What the audit has made of partitions, counted in the tables as they are now."""
+"""The audit's result for some partitions, counted in the tables as they are now."""
 
-from typing import Any
+from datetime import date
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from updraft.core.evidence import Audit
 from updraft.core.interval import on_days
-from updraft.core.schema import EVENT_DATE, ROW_ID
+from updraft.core.schema import BRONZE, CLEAN, EVENT_DATE, QUARANTINE, ROW_ID
 from updraft.core.use_case import UseCase
-from updraft.data import tables
-
-PLACES = {"bronze": "bronze", "clean": "clean", "quarantined": "quarantine"}
+from updraft.data.tables import Table, partitions_of
 
 
-def audit_counts(use_case: UseCase, used: DataFrame, judged: DataFrame) -> dict[str, Any]:
-    """Count the raw, clean and quarantined rows of the partitions of ``used``, and the keys of ``judged`` that are not clean.
+def audit_counts(use_case: UseCase, used: DataFrame, holdout: DataFrame) -> Audit:
+    """Count the raw, clean and quarantined rows of the partitions of ``used``.
 
-    ``unfinished``: the partitions of which some raw row is neither clean nor in quarantine. With ``data.history``, features
-    have keys of their own, of which clean knows none; then these are not counted.
+    ``unfinished``: the partitions in which some raw row is neither clean nor in quarantine.
+    ``unaudited``: the keys of ``holdout`` that are not among the clean rows; 0 with
+    ``data.history``, where features have keys of their own, which clean rows do not have.
     """
-    spark, days = judged.sparkSession, tables.partitions(used)
-    found: dict[str, dict[Any, int]] = {name: {} for name in PLACES}
-    for name, table in PLACES.items():
-        if tables.exists(use_case.name, table):
-            rows = tables.read(spark, use_case.name, table).where(on_days(days)).groupBy(EVENT_DATE).agg(F.count("*"))
-            found[name] = {row[0]: row[1] for row in rows.collect()}
+    spark = holdout.sparkSession
+    days = partitions_of(used)
 
-    def parted(day: Any) -> bool:
-        return found["bronze"].get(day, 0) == found["clean"].get(day, 0) + found["quarantined"].get(day, 0)
+    def rows_by_day(table_name: str) -> dict[date, int]:
+        table = Table(use_case, table_name)
+        if not table.exists:
+            return {}
+        counts = table.read(spark, on_days(days)).groupBy(EVENT_DATE).agg(F.count("*"))
+        return {row[0]: row[1] for row in counts.collect()}
+
+    bronze = rows_by_day(BRONZE)
+    clean = rows_by_day(CLEAN)
+    quarantined = rows_by_day(QUARANTINE)
+
+    def is_unfinished(day: date) -> bool:
+        return bronze.get(day, 0) != clean.get(day, 0) + quarantined.get(day, 0)
 
     unaudited = 0
     if not use_case.data.history:
-        clean = tables.read(spark, use_case.name, "clean").where(on_days(days))
-        unaudited = judged.join(clean, ROW_ID, "left_anti").count()
-    counts = {name: sum(by_day.values()) for name, by_day in found.items()}
-    return {**counts, "unfinished": [day for day in days if not parted(day)], "unaudited": unaudited}
+        clean_rows = Table(use_case, CLEAN).read(spark, on_days(days))
+        unaudited = holdout.join(clean_rows, ROW_ID, "left_anti").count()
+    return Audit(
+        bronze=sum(bronze.values()),
+        clean=sum(clean.values()),
+        quarantined=sum(quarantined.values()),
+        unfinished=[day for day in days if is_unfinished(day)],
+        unaudited=unaudited,
+    )

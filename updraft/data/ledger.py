@@ -1,9 +1,9 @@
-"""The ledger: a Delta table to which entries are added, and from which none is ever taken. It needs no Spark."""
+"""The ledger as a Delta table: entries are added and never removed. It starts no Spark."""
 
+import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -12,9 +12,12 @@ from deltalake.exceptions import DeltaError
 from filelock import FileLock, Timeout
 
 from updraft.core.errors import UpdraftError
-from updraft.core.ledger import TABLE, Entry
+from updraft.core.ledger import Entry, HeldLedger
+from updraft.core.locations import Location
+from updraft.core.schema import LEDGER
+from updraft.core.settings import settings
 from updraft.core.use_case import UseCase
-from updraft.data.tables import LOCK_SECONDS, table_path
+from updraft.data.tables import LOCK_SECONDS
 
 SCHEMA = pa.schema(
     {
@@ -33,84 +36,134 @@ SCHEMA = pa.schema(
         "code": pa.string(),
     }
 )
-# Neither checkpoints, which could fail after the commit, nor an end to the history.
+# No checkpoints, which could fail after the commit, and no clean-up of the history.
 NO_HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
-APPEND_ONLY = {"delta.appendOnly": "true"}  # Delta itself refuses to change or delete rows of such a table.
+# Delta itself refuses to change or delete rows of such a table.
+APPEND_ONLY = {"delta.appendOnly": "true"}
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Ledger:
-    """The ledger of a use case. Who decides holds it from the reading to the writing."""
+class DeltaLedger:
+    """The ledger of a use case. A decision holds it from reading the entries to adding its own."""
 
     use_case: UseCase
 
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """Keep others from deciding meanwhile.
+    @property
+    def location(self) -> Location:
+        return settings().table(self.use_case.name, LEDGER)
 
-        The lock lives as long as this process, which is the one that commits. At a URI nothing is locked: there ``add``
-        refuses to write behind an entry that has come between.
+    def entries(self) -> list[Entry]:
+        """All entries, in order."""
+        table = self._table()
+        if table is None:
+            return []
+        rows = table.to_pyarrow_table().sort_by("number").to_pylist()
+        return [Entry(**row) for row in rows]
+
+    def _table(self) -> DeltaTable | None:
+        """The table as it is now; None before the first entry."""
+        path = self.location.deltalake
+        options = self.location.storage_options
+        if not DeltaTable.is_deltatable(path, options):
+            return None
+        return DeltaTable(path, storage_options=options)
+
+    @contextmanager
+    def hold(self) -> Iterator[HeldLedger]:
+        """Hold the ledger's lock: one decision at a time.
+
+        The lock lives as long as this process, which is the one that commits. On an object store
+        nothing is locked; there, ``add`` refuses an entry if another one has been added since the
+        decision.
 
         Raises:
-            UpdraftError: another process has held it for too long.
+            UpdraftError: another process has held the lock for ``LOCK_SECONDS``.
         """
-        if "://" in self._path:
-            yield
-            return
-        Path(self._path).parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(f"{self._path}.lock", fallback_to_soft=False)
-        try:
-            lock.acquire(blocking=False)
-        except Timeout:
-            print(f"waiting for another decision in {self._path}")
-            self._wait(lock)
+        with self._file_lock() if self.location.is_local else nullcontext():
+            held = _HeldLedger(self)
+            try:
+                yield held
+            finally:
+                held.is_held = False
+
+    @contextmanager
+    def _file_lock(self) -> Iterator[None]:
+        path = self.location.local
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(f"{path}.lock", fallback_to_soft=False)
+        self._acquire(lock)
         try:
             yield
         finally:
             lock.release()
 
-    def _wait(self, lock: FileLock) -> None:
+    def _acquire(self, lock: FileLock) -> None:
+        try:
+            lock.acquire(blocking=False)
+            return
+        except Timeout:
+            logger.info("waiting for another decision in %s", self.location)
         try:
             lock.acquire(timeout=LOCK_SECONDS)
         except Timeout:
             raise UpdraftError(
-                f"table {self._path}: another process has held {lock.lock_file} for {LOCK_SECONDS} s. "
-                "Expected it to decide. Find the process (fuser names it), let it end or end it, then clear this task."
+                f"table {self.location}: another process has held {lock.lock_file} "
+                f"for {LOCK_SECONDS} s. Expected it to decide. "
+                "Find the process (fuser names it), let it end or end it, then clear this task."
             ) from None
 
+
+@dataclass
+class _HeldLedger:
+    """A ledger whose lock is held. ``DeltaLedger.hold`` makes it; only its holder adds entries."""
+
+    ledger: DeltaLedger
+    is_held: bool = True
+
     def entries(self) -> list[Entry]:
-        """All of them, in order."""
-        if not DeltaTable.is_deltatable(self._path):
-            return []
-        return [Entry(**row) for row in DeltaTable(self._path).to_pyarrow_table().sort_by("number").to_pylist()]
+        """All entries, in order."""
+        return self.ledger.entries()
 
     def add(self, entry: Entry, after: list[Entry]) -> None:
-        """Write an entry behind those ``after`` which it was decided: all that there are.
+        """Add an entry behind ``after``, the complete ledger that its decision was based on.
 
         Raises:
-            UpdraftError: another entry has come between, where no lock keeps it away. Nothing was written.
+            UpdraftError: another entry was added since then, which is possible only where nothing
+                is locked. Nothing was written.
         """
+        if not self.is_held:
+            raise RuntimeError(f"table {self.ledger.location}: its lock has been released")
         number = len(after)
         rows = pa.Table.from_pylist([entry._replace(number=number)._asdict()], SCHEMA)
-        # Of two commits at once Delta refuses one; a retry would write it behind an entry that nobody here has seen.
-        once = CommitProperties(max_commit_retries=0)
-        how: dict[str, Any] = {"commit_properties": once, "post_commithook_properties": NO_HOOKS}
+        # Delta refuses one of two commits at the same time. A retry would write it behind an entry
+        # that its decision does not know.
+        options: dict[str, Any] = {
+            "commit_properties": CommitProperties(max_commit_retries=0),
+            "post_commithook_properties": NO_HOOKS,
+        }
+        location = self.ledger.location
         try:
             if not after:
-                write_deltalake(self._path, rows, mode="error", configuration=APPEND_ONLY, **how)
+                write_deltalake(
+                    location.deltalake,
+                    rows,
+                    mode="error",
+                    configuration=APPEND_ONLY,
+                    storage_options=location.storage_options,
+                    **options,
+                )
                 return
-            table = DeltaTable(self._path)
+            table = DeltaTable(location.deltalake, storage_options=location.storage_options)
             if table.to_pyarrow_table(columns=["number"]).num_rows == number:
-                write_deltalake(table, rows, mode="append", **how)
+                write_deltalake(table, rows, mode="append", **options)
                 return
-            found = "another entry has come between"
+            reason = "another entry was added in the meantime"
         except DeltaError as error:
-            found = str(error)
+            reason = str(error)
         raise UpdraftError(
-            f"table {self._path}: the entry {entry.event!r} of version {entry.version} was not written: {found}. "
-            f"Expected the {number} entries on which it was decided. Clear this task: it decides anew."
+            f"table {location}: the entry {entry.event!r} of version {entry.version} "
+            f"was not written: {reason}. Expected the {number} entries on which it was decided. "
+            "Clear this task: it decides anew."
         )
-
-    @property
-    def _path(self) -> str:
-        return table_path(self.use_case.name, TABLE)

@@ -16,47 +16,57 @@ from updraft.data.export import register
 
 
 def session(use_case: UseCase) -> SparkSession:
-    """The session that spark-submit has configured, or, outside of it, one with the same settings.
+    """The session that spark-submit has configured or, without it, one with the same settings.
 
-    Its event log goes to ``spark-events`` under the root; ``UPDRAFT_SPARK_UI`` also serves its pages while it runs.
+    Its event log is in ``spark-events`` under the root. With ``UPDRAFT_SPARK_UI``, Spark's own
+    pages are served while it runs.
 
     Raises:
-        UpdraftError: SQL of the use case does not parse, so nothing is read or written; the text lists every such mistake.
+        UpdraftError: SQL of the use case does not parse, so nothing is read or written; the message
+            lists every such mistake.
     """
     builder = SparkSession.builder.appName(use_case.spark.app_name)
     if "PYSPARK_GATEWAY_PORT" not in os.environ:
         builder = builder.config(map={**spark_conf(), **use_case.spark.conf})
-    events = settings().path("spark-events")
-    events.mkdir(parents=True, exist_ok=True)  # Spark refuses to start without it.
-    builder = builder.config("spark.eventLog.enabled", True).config("spark.eventLog.dir", events.as_uri())
+    events = settings().location("spark-events")
+    events.path.mkdir(parents=True, exist_ok=True)  # Spark refuses to start without it.
+    builder = builder.config("spark.eventLog.enabled", True)
+    builder = builder.config("spark.eventLog.dir", events.uri)
     if settings().spark_ui:
         builder = builder.config("spark.ui.enabled", True)
     spark: SparkSession = builder.getOrCreate()
-    logging.getLogger("py4j").setLevel(logging.WARNING)  # It tells of every connection that it closes.
+    logging.getLogger("py4j").setLevel(logging.WARNING)  # It logs every connection that it closes.
     check_sql(spark, use_case)
     register(spark, use_case)
     return spark
 
 
 def check_sql(spark: SparkSession, use_case: UseCase) -> None:
-    """Let Spark's own parser read all SQL of the use case; it takes milliseconds once Spark is there."""
+    """Check all SQL of the use case with Spark's own parser, in milliseconds.
+
+    Raises:
+        UpdraftError: some SQL does not parse; the message lists every such mistake.
+    """
     parser = spark._jsparkSession.sessionState().sqlParser()
     document = Document.read(use_case.folder / "use_case.yaml")
-    wrong = []
+    mistakes = []
     for place, text in expressions(document).items():
         try:
             parser.parseExpression(text)
         except ParseException as error:
-            wrong.append(f"  use_case.yaml line {document.line(place)}: {'.'.join(place)}: {_sentence(error)}")
+            line = document.line(place)
+            key = ".".join(place)
+            mistakes.append(f"  use_case.yaml line {line}: {key}: {_first_line(error)}")
     try:
         parser.parsePlan(use_case.features_sql)
     except ParseException as error:
-        wrong.append(f"  features.sql: {_sentence(error)}")
-    if wrong:
+        mistakes.append(f"  features.sql: {_first_line(error)}")
+    if mistakes:
         raise UpdraftError(
-            f"{use_case.folder}: Spark cannot parse its SQL. Mend it, then clear this task.\n" + "\n".join(wrong)
+            f"{use_case.folder}: Spark cannot parse its SQL. Fix it, then clear this task.\n"
+            + "\n".join(mistakes)
         )
 
 
-def _sentence(error: ParseException) -> str:
+def _first_line(error: ParseException) -> str:
     return str(error).strip().splitlines()[0]

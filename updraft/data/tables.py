@@ -1,10 +1,12 @@
-"""The Delta tables of a use case: where they lie, how they are read, and the one way in which an interval is written."""
+"""The Delta tables of a use case: how they are read, locked and written."""
 
-import time
+import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 from deltalake import DeltaTable
 from py4j.protocol import Py4JJavaError
@@ -12,145 +14,196 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from updraft.core.errors import UpdraftError
-from updraft.core.interval import Interval, Unit
+from updraft.core.interval import Unit
+from updraft.core.locations import Location
+from updraft.core.schema import EVENT_DATE, EVENT_TIME, FEATURES
 from updraft.core.settings import settings
 from updraft.core.use_case import UseCase
+from updraft.core.waiting import wait_for
 
 LOCK_SECONDS = 1200
-# How long a version of a table can be read again. The gate counts in them what a champion has learnt from; Delta's 30 days
-# would be over before many a champion is.
-RETENTION = {"delta.logRetentionDuration": "interval 400 days", "delta.deletedFileRetentionDuration": "interval 400 days"}
-KEPT_LONG = "features"
-NOT_IN_PARQUET = set(" ,;{}()\n\t=")  # In names; Delta then needs names of its own for the files.
+LOCK_POLL_SECONDS = 0.2
+# How long an old version of the features table can be read. The evidence compares a champion with
+# the rows that it was trained on, and many champions outlive Delta's default of 30 days.
+FEATURES_RETENTION = {
+    "delta.logRetentionDuration": "interval 400 days",
+    "delta.deletedFileRetentionDuration": "interval 400 days",
+}
+# Characters that Parquet does not allow in column names; with them, Delta maps names to its own.
+NOT_IN_PARQUET = set(" ,;{}()\n\t=")
+
+logger = logging.getLogger(__name__)
 
 
-def table_path(use_case: str, table: str) -> str:
-    """Where a table lies."""
-    return str(settings().table(use_case, table))
+@dataclass(frozen=True)
+class Table:
+    """One table of a use case; ``name`` is a constant of ``core.schema`` or the catalog's name."""
+
+    use_case: UseCase
+    name: str
+
+    @property
+    def location(self) -> Location:
+        return settings().table(self.use_case.name, self.name)
+
+    @property
+    def exists(self) -> bool:
+        """Whether the table has ever been written."""
+        location = self.location
+        return DeltaTable.is_deltatable(location.deltalake, location.storage_options)
+
+    @property
+    def version(self) -> int:
+        """The number of the newest commit.
+
+        Raises:
+            UpdraftError: the table does not exist yet.
+        """
+        self._check_exists()
+        return self._log().version()
+
+    def read(
+        self, spark: SparkSession, where: str | None = None, *, version: int | None = None
+    ) -> DataFrame:
+        """The table's rows, all or those of ``where``, in the newest or an older ``version``.
+
+        ``where``: a condition from ``Interval.predicate`` or ``on_days``.
+
+        Raises:
+            UpdraftError: the table does not exist yet.
+        """
+        self._check_exists()
+        reader = spark.read.format("delta")
+        if version is not None:
+            reader = reader.option("versionAsOf", version)
+        frame = reader.load(self.location.spark)
+        return frame if where is None else frame.where(where)
+
+    def partitions(self) -> list[date]:
+        """The partitions that have rows, in order.
+
+        Read from Delta's log, which takes milliseconds; a query takes seconds.
+
+        Raises:
+            UpdraftError: the table does not exist yet.
+        """
+        self._check_exists()
+        partitions = self._log().partitions()
+        return sorted(date.fromisoformat(partition[EVENT_DATE]) for partition in partitions)
+
+    @contextmanager
+    def hold(self, spark: SparkSession) -> Iterator["HeldTable"]:
+        """Hold the writer's lock: one writer at a time.
+
+        On a local disk, Delta's log alone does not keep two processes apart. The lock belongs to
+        the JVM, which is the process that commits: when its task is killed, the lock lives exactly
+        as long as the orphaned JVM can write. On an object store nothing is locked, because the
+        store itself keeps writers apart.
+
+        Raises:
+            UpdraftError: another writer has held the lock for ``LOCK_SECONDS``.
+        """
+        is_local = self.location.is_local
+        lock = _jvm_file_lock(spark, self.location.local) if is_local else nullcontext()
+        with lock:
+            held = _HeldTable(self)
+            try:
+                yield held
+            finally:
+                held.is_held = False
+
+    def _log(self) -> DeltaTable:
+        location = self.location
+        return DeltaTable(location.deltalake, storage_options=location.storage_options)
+
+    def _check_exists(self) -> None:
+        if not self.exists:
+            raise UpdraftError(
+                f"table {self.location}: not found. "
+                f"Run {self.use_case.name}_data first, for at least one partition with rows."
+            )
 
 
-def exists(use_case: str, table: str) -> bool:
-    """Whether the table has ever been written."""
-    return bool(_commits(use_case, table))
+class HeldTable(Protocol):
+    """A table whose writer's lock is held. Only ``Table.hold`` yields one, and only it writes."""
+
+    def replace(self, frame: DataFrame, where: str) -> None:
+        """Replace exactly the rows that match ``where`` with ``frame``, in one Delta commit.
+
+        All rows of ``frame`` must match ``where``, a condition on ``event_date`` and
+        ``event_time`` as ``Interval.predicate`` and ``on_days`` give it.
+
+        Raises:
+            UpdraftError: the table has other columns.
+        """
+        ...
 
 
-def version(use_case: str, table: str) -> int:
-    """The newest version of the table: the number of its last commit."""
-    return max(_commits(use_case, table))
+@dataclass
+class _HeldTable:
+    table: Table
+    is_held: bool = True
+
+    def replace(self, frame: DataFrame, where: str) -> None:
+        if not self.is_held:
+            raise RuntimeError(f"table {self.table.location}: its lock has been released")
+        # One file for each partition, whether it is written alone or as part of a range.
+        dated = frame.withColumn(EVENT_DATE, event_date(self.table.use_case.unit))
+        rows = dated.repartition(EVENT_DATE)
+        writer = rows.write.format("delta").mode("overwrite").partitionBy(EVENT_DATE)
+        if self.table.exists:
+            self._check_columns(rows)
+        else:
+            if self.table.name == FEATURES:
+                writer = writer.options(**FEATURES_RETENTION)
+            if any(set(name) & NOT_IN_PARQUET for name in frame.columns):
+                writer = writer.option("delta.columnMapping.mode", "name")
+        writer.option("replaceWhere", where).save(self.table.location.spark)
+
+    def _check_columns(self, rows: DataFrame) -> None:
+        """Refuse other columns: Delta would add a new one, and fill a missing one with nulls."""
+        old = dict(self.table.read(rows.sparkSession).dtypes)
+        new = dict(rows.dtypes)
+        missing = [f"{name} ({old[name]}) is missing" for name in old if name not in new]
+        added = [f"{name} ({new[name]}) is new" for name in new if name not in old]
+        changed = [
+            f"{name} is {new[name]}, in the table {old[name]}"
+            for name in old
+            if name in new and new[name] != old[name]
+        ]
+        differences = [*missing, *added, *changed]
+        if differences:
+            raise UpdraftError(
+                f"table {self.table.location}: its columns are not those of the new rows: "
+                f"{'; '.join(differences)}. "
+                "Nothing was written. "
+                "After a change of the use case, delete the folder and backfill."
+            )
 
 
-def _commits(use_case: str, table: str) -> list[int]:
-    # The names in Delta's log are its protocol; asking Spark for its history takes a job and a second.
-    log = settings().table(use_case, table) / "_delta_log"
-    return [int(file.stem) for file in log.glob("*.json") if file.stem.isdigit()] if log.exists() else []
-
-
-def read(
-    spark: SparkSession,
-    use_case: str,
-    table: str,
-    interval: Interval | None = None,
-    *,
-    version: int | None = None,
-) -> DataFrame:
-    """The rows of a table, all or one interval's, now or as of a version.
-
-    Raises:
-        UpdraftError: there is no such table yet.
-    """
-    _check_exists(use_case, table)
-    reader = spark.read.format("delta")
-    if version is not None:
-        reader = reader.option("versionAsOf", version)
-    frame = reader.load(table_path(use_case, table))
-    return frame.where(interval.predicate()) if interval else frame
-
-
-def _check_exists(use_case: str, table: str) -> None:
-    if not exists(use_case, table):
-        path = table_path(use_case, table)
-        raise UpdraftError(f"table {path}: not found. Run {use_case}_data first, for at least one partition with rows.")
-
-
-def partitions(frame: DataFrame) -> list[date]:
-    """The days of which a frame has rows, in order."""
-    return [row["event_date"] for row in frame.select("event_date").distinct().orderBy("event_date").collect()]
-
-
-def all_partitions(use_case: str, table: str) -> list[date]:
-    """The days of which a table has rows, in order, as its log lists them: in milliseconds, where a query takes seconds.
-
-    Raises:
-        UpdraftError: there is no such table yet.
-    """
-    _check_exists(use_case, table)
-    listed = DeltaTable(table_path(use_case, table)).partitions()
-    return sorted(date.fromisoformat(one["event_date"]) for one in listed)
+def partitions_of(frame: DataFrame) -> list[date]:
+    """The partitions of which a frame has rows, in order."""
+    rows = frame.select(EVENT_DATE).distinct().orderBy(EVENT_DATE).collect()
+    return [row[EVENT_DATE] for row in rows]
 
 
 def event_date(unit: Unit | None) -> Column:
     """The partition column: the day of the event time, or the first day of its month."""
-    time = F.col("event_time")
-    return F.to_date(F.date_trunc("month", time) if unit == "month" else time)
-
-
-def replace(frame: DataFrame, use_case: UseCase, table: str, where: str) -> None:
-    """Replace exactly the rows for which ``where`` holds by ``frame``, of whose rows it holds too, as one Delta commit.
-
-    ``where``: a condition on ``event_date`` and ``event_time``, such as ``Interval.predicate`` and ``on_days`` give.
-
-    Raises:
-        UpdraftError: the table has other columns, or another writer has held the table for too long.
-    """
-    with writer_lock(frame.sparkSession, table_path(use_case.name, table)):
-        write(frame, use_case, table, where)
-
-
-def write(frame: DataFrame, use_case: UseCase, table: str, where: str) -> None:
-    """``replace``, for who holds the table already."""
-    path = table_path(use_case.name, table)
-    # One file a day, whether a day comes alone or in a range.
-    rows = frame.withColumn("event_date", event_date(use_case.unit)).repartition("event_date")
-    writer = rows.write.format("delta").mode("overwrite").partitionBy("event_date")
-    if exists(use_case.name, table):
-        _check_columns(read(frame.sparkSession, use_case.name, table), rows, path)
-    else:
-        if table == KEPT_LONG:
-            writer = writer.options(**RETENTION)
-        if any(set(name) & NOT_IN_PARQUET for name in frame.columns):
-            writer = writer.option("delta.columnMapping.mode", "name")
-    writer.option("replaceWhere", where).save(path)
-
-
-def _check_columns(table: DataFrame, rows: DataFrame, path: str) -> None:
-    """Delta itself would add a column that the table lacks, and fill one that the rows lack with nulls."""
-    has, gets = dict(table.dtypes), dict(rows.dtypes)
-    wrong = [f"{name} ({has[name]}) is missing" for name in has if name not in gets]
-    wrong += [f"{name} ({gets[name]}) is new" for name in gets if name not in has]
-    wrong += [f"{name} is {gets[name]}, in the table {has[name]}" for name in has if has[name] != gets.get(name, has[name])]
-    if wrong:
-        raise UpdraftError(
-            f"table {path}: its columns are not those of the new rows: {'; '.join(wrong)}. "
-            "Nothing was written. After a change of the use case, delete the folder and backfill."
-        )
+    time = F.col(EVENT_TIME)
+    if unit == "month":
+        time = F.date_trunc("month", time)
+    return F.to_date(time)
 
 
 @contextmanager
-def writer_lock(spark: SparkSession, path: str) -> Iterator[None]:
-    """Hold the table for one writer. On a local disk Delta's log alone does not keep two processes apart.
-
-    The lock belongs to the JVM, the process that commits: when its task is killed the lock lives as long as the orphan can
-    write, and no longer. At a URI the store itself must keep writers apart, so nothing is locked there.
-    """
-    if "://" in path:
-        yield
-        return
+def _jvm_file_lock(spark: SparkSession, table: Path) -> Iterator[None]:
+    """Lock the file beside a table's folder, inside Spark's JVM."""
     jvm = spark.sparkContext._jvm
     assert jvm is not None
-    jvm.java.io.File(path).getParentFile().mkdirs()
-    file = jvm.java.io.RandomAccessFile(path + ".lock", "rw")
+    table.parent.mkdir(parents=True, exist_ok=True)
+    file = jvm.java.io.RandomAccessFile(f"{table}.lock", "rw")
     try:
-        lock = _acquire(file.getChannel(), path)
+        lock = _acquire(file.getChannel(), table)
         try:
             yield
         finally:
@@ -159,25 +212,25 @@ def writer_lock(spark: SparkSession, path: str) -> Iterator[None]:
         file.close()
 
 
-def _acquire(channel: Any, path: str) -> Any:
-    deadline = time.monotonic() + LOCK_SECONDS
-    told = False
-    while True:
-        try:
-            lock = channel.tryLock()
-        except Py4JJavaError as error:
-            # The same JVM holds it: another thread of this job.
-            if "OverlappingFileLockException" not in str(error):
-                raise
-            lock = None
-        if lock is not None:
-            return lock
-        if time.monotonic() > deadline:
-            raise UpdraftError(
-                f"table {path}: another writer has held {path}.lock for {LOCK_SECONDS} s. "
-                "Expected it to finish. Find the process (fuser names it), let it end or end it, then clear this task."
-            )
-        if not told:
-            print(f"waiting for another writer of {path}")
-            told = True
-        time.sleep(0.2)
+def _acquire(channel: Any, table: Path) -> Any:
+    lock = _try_lock(channel)
+    if lock is None:
+        logger.info("waiting for another writer of %s", table)
+        lock = wait_for(lambda: _try_lock(channel), seconds=LOCK_SECONDS, every=LOCK_POLL_SECONDS)
+    if lock is None:
+        raise UpdraftError(
+            f"table {table}: another writer has held {table}.lock for {LOCK_SECONDS} s. "
+            "Expected it to finish. Find the process (fuser names it), let it end or end it, "
+            "then clear this task."
+        )
+    return lock
+
+
+def _try_lock(channel: Any) -> Any:
+    """The lock, or None while another process or another thread of this JVM holds it."""
+    try:
+        return channel.tryLock()
+    except Py4JJavaError as error:
+        if "OverlappingFileLockException" not in str(error):  # Another thread of this JVM.
+            raise
+        return None

@@ -1,1 +1,1 @@
-"""Decisions: the evidence, the gate that judges it, and the promotion that follows from it."""
+"""Decisions: the gate that judges evidence, and the promotions and rollbacks that follow."""

@@ -1,68 +1,99 @@
-"""What the registry says for people: a version's verdict and its figures, and who is champion. Pure text, in Markdown."""
+"""Descriptions in the registry, in Markdown: a version's verdict and metrics, and the champion."""
 
 from typing import Any
 
 from pydantic import ValidationError
 
-from updraft.core.evidence import read
+from updraft.core.evidence import Candidate, Evidence, Gain, Holdout, read_evidence
 from updraft.core.ledger import Entry
 from updraft.core.registry import VERDICT_HEADING
 from updraft.core.reports import GateReport
 from updraft.core.use_case import UseCase
 
-LIMIT = 5000  # Characters that MLflow's registry keeps of a description.
+LIMIT = 5000  # The characters that MLflow's registry keeps of a description.
+ROLES = ("challenger", "champion at that time")
 
 
 def version_card(description: str, verdict: GateReport, document: dict[str, Any]) -> str:
-    """A version's description: what training has written, then verdict, reasons and figures. Applied again, the same."""
+    """Return a version's description: what training wrote, then verdict, reasons and metrics.
+
+    Idempotent: an earlier verdict in ``description`` is replaced. ``document``: the evidence.
+    """
     trained = description.partition(VERDICT_HEADING)[0].rstrip()
     word = "approved" if verdict.promote else "refused"
-    return f"{trained}{VERDICT_HEADING}{word}\n\n{_listed(verdict.reasons)}{_figures(document)}"[:LIMIT]
+    reasons = _bullets(verdict.reasons)
+    return f"{trained}{VERDICT_HEADING}{word}\n\n{reasons}{_holdout_section(document)}"[:LIMIT]
 
 
 def champion_card(use_case: UseCase, change: Entry, description: str) -> str:
-    """The registered model's description: the use case, who is champion, and why.
+    """Return the registered model's description: the use case, who is champion, and why.
 
-    ``change``: the ledger's entry that has made it champion. ``description``: that of its version.
+    Args:
+        use_case: The use case of the model.
+        change: The ledger's entry that made the champion.
+        description: The description of the champion's version.
     """
-    link = f"[version {change.to_version}](#/models/{use_case.name}/versions/{change.to_version})"
-    place = f" in place of version {change.from_version}" if change.from_version else ""
-    why = change.reasons if change.event == "promoted" else [f"{change.event}: {reason}" for reason in change.reasons]
+    champion = "none"
+    if change.to_version:
+        page = f"#/models/{use_case.name}/versions/{change.to_version}"
+        champion = f"[version {change.to_version}]({page})"
+    if change.from_version:
+        champion += f" in place of version {change.from_version}"
+    reasons = change.reasons
+    if change.event != "promoted":
+        reasons = [f"{change.event}: {reason}" for reason in change.reasons]
     summary = description.partition("\n\n")[0]
     return (
         f"{use_case.title}. {use_case.description.strip()} Owner: {use_case.owner}.\n\n"
-        f"## Champion: {link if change.to_version else 'none'}{place}\n\n{_listed(why)}\n\n{summary}"
+        f"## Champion: {champion}\n\n{_bullets(reasons)}\n\n{summary}"
     )[:LIMIT]
 
 
-def _listed(reasons: list[str]) -> str:
+def _bullets(reasons: list[str]) -> str:
     return "\n".join(f"- {reason}" for reason in reasons)
 
 
-def _figures(document: dict[str, Any]) -> str:
-    """Both models on the holdout as a table; nothing, if the evidence is not whole."""
+def _holdout_section(document: dict[str, Any]) -> str:
+    """Return both models' metrics on the holdout; nothing if the evidence is not complete."""
     try:
-        evidence = read(document)
+        evidence = read_evidence(document)
     except ValidationError:
         return ""
-    holdout, gain = evidence.holdout, evidence.gain
-    models = [evidence.challenger, *([evidence.champion] if evidence.champion else [])]
-    roles = ["challenger", "champion at that time"]
-    head = [f"version {model.version} ({role})" for role, model in zip(roles, models, strict=False)]
-    lines = [["metric", *head], ["---"] * (1 + len(models)), ["algorithm", *(model.algorithm for model in models)]]
-    for name in evidence.challenger.metrics:
-        lines.append([name, *(f"{model.metrics[name]:.4f}" if name in model.metrics else "" for model in models)])
-    for name, values in [
-        ("latency, ms", [model.latency_ms for model in models]),
-        ("size, MB", [model.size_mb for model in models]),
-    ]:
-        lines.append([name, *(f"{value:.3g}" for value in values)])
-    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    where = f"split {holdout.split}" if holdout.split else f"{holdout.first}..{holdout.last}"
-    rows = f"`{holdout.table}` v{holdout.version}, {where}: {holdout.rows:,} rows"
+    rows = _holdout_rows(evidence.holdout)
+    section = f"\n\n### On the holdout\n\n{rows}\n\n{_metrics_table(evidence)}"
+    return section if evidence.gain is None else f"{section}\n\n{_gain_line(evidence.gain)}"
+
+
+def _holdout_rows(holdout: Holdout) -> str:
+    place = f"split {holdout.split}" if holdout.split else f"{holdout.first}..{holdout.last}"
+    rows = f"`{holdout.table}` v{holdout.version}, {place}: {holdout.rows:,} rows"
     if holdout.positives is not None and holdout.rows:
         rows += f", {holdout.positives / holdout.rows:.1%} positive"
-    if gain is None:
-        return f"\n\n### On the holdout\n\n{rows}\n\n{table}"
+    return rows
+
+
+def _gain_line(gain: Gain) -> str:
     interval = f"{gain.confidence:.0%} interval {gain.lower:+.4f} to {gain.upper:+.4f}"
-    return f"\n\n### On the holdout\n\n{rows}\n\n{table}\n\nGain in {gain.metric}: {gain.value:+.4f} ({interval})"
+    return f"Gain in {gain.metric}: {gain.value:+.4f} ({interval})"
+
+
+def _metrics_table(evidence: Evidence) -> str:
+    """Return a table with a row for each metric and a column for each model."""
+    models = [evidence.challenger]
+    if evidence.champion:
+        models.append(evidence.champion)
+    columns = zip(ROLES, models, strict=False)
+    lines = [
+        ["metric", *(f"version {model.version} ({role})" for role, model in columns)],
+        ["---", *("---" for _ in models)],
+        ["algorithm", *(model.algorithm for model in models)],
+        *([name, *_values(name, models)] for name in evidence.challenger.metrics),
+        ["latency, ms", *(f"{model.latency_ms:.3g}" for model in models)],
+        ["size, MB", *(f"{model.size_mb:.3g}" for model in models)],
+    ]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _values(metric: str, models: list[Candidate]) -> list[str]:
+    """Return the values of a metric, one for each model, empty where it is missing."""
+    return [f"{model.metrics[metric]:.4f}" if metric in model.metrics else "" for model in models]

@@ -1,141 +1,205 @@
 """Who is champion: the alias in MLflow follows the ledger, and nothing else moves it."""
 
-from contextlib import AbstractContextManager
+import logging
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import NamedTuple, Protocol
 
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from updraft.core.errors import UpdraftError
-from updraft.core.ledger import Entry, Event, key_of, last_change
+from updraft.core.ledger import Entry, Event, HeldLedger, Ledger, Origin, key_of, last_change
 from updraft.core.registry import CHAMPION
 from updraft.core.use_case import UseCase
 from updraft.decisions.card import champion_card
 
-
-class Ledger(Protocol):
-    """What keeps the entries. Held, nobody else adds any; ``after`` are all that there are when one is added."""
-
-    def held(self) -> AbstractContextManager[None]: ...
-
-    def entries(self) -> list[Entry]: ...
-
-    def add(self, entry: Entry, after: list[Entry]) -> None: ...
+logger = logging.getLogger(__name__)
 
 
-class Origin(NamedTuple):
-    """Where a decision comes from: ``by`` which DAG run or person, by which version of the ``code``."""
+@dataclass(frozen=True)
+class Champions:
+    """The champions of one use case: its models in MLflow and its ledger, for one decision.
 
-    by: str
-    code: str
+    Methods that add entries or move the alias take the held ledger, which only the holder of its
+    lock has.
 
-
-def settle(client: MlflowClient, ledger: Ledger, use_case: UseCase, origin: Origin) -> Entry | None:
-    """Bring the alias and the model's page to where the ledger has the champion.
-
-    Return the entry that has made it champion, none before the first.
-
-    Promotion and rollback write their entry before the alias moves. So after a crash in between, the move is made up for here;
-    an alias that was moved, given or deleted by hand is put back, and that becomes an entry, too. Where the ledger is empty
-    and there is an alias, there was a champion before there was a ledger: it is adopted.
-
-    Raises:
-        UpdraftError: MLflow does not know the ledger's champion, or knows another model by its number.
+    Attributes:
+        client: MLflow's model registry.
+        ledger: The ledger of the use case.
+        use_case: The use case; its registered model has the same name.
+        origin: Where the decision comes from.
     """
-    with ledger.held():
-        return settled(client, ledger, use_case, origin)
+
+    client: MlflowClient
+    ledger: Ledger
+    use_case: UseCase
+    origin: Origin
+
+    def current(self) -> Entry | None:
+        """Hold the ledger, reconcile, and return the entry that made the current champion.
+
+        Raises:
+            UpdraftError: As ``reconcile``, or the ledger has been held for too long.
+        """
+        with self.ledger.hold() as held:
+            return self.reconcile(held)
+
+    def reconcile(self, held: HeldLedger) -> Entry | None:
+        """Make the alias and the model's page agree with the ledger's champion.
+
+        Promotion and rollback write their entry before the alias moves. After a crash between the
+        two, the alias is moved here. An alias that was moved, set or deleted by hand is put back,
+        which is entered in the ledger, too. If the ledger is empty but there is an alias, there was
+        a champion before there was a ledger: it is adopted.
+
+        Returns:
+            The entry that made the current champion; None before the first.
+
+        Raises:
+            UpdraftError: MLflow does not have the ledger's champion, or has another model under
+                its number.
+        """
+        alias = self.alias()
+        entries = held.entries()
+        change = last_change(entries)
+        champion = change.to_version if change else None
+        if not entries and alias is not None:
+            return self._adopt(held, alias)
+        if alias != champion:
+            self._restore(held, entries, alias, change)
+        if change is not None and champion is not None:
+            self.describe(change)
+        return change
+
+    def _adopt(self, held: HeldLedger, version: int) -> Entry:
+        """Enter a version that had the alias before there was a ledger."""
+        entry = self.new_entry(
+            _repair_key([], version),
+            "adopted",
+            version,
+            from_version=None,
+            to_version=version,
+            reasons=["it had the alias champion before there was a ledger"],
+        )
+        run_id = self.client.get_model_version(self.use_case.name, str(version)).run_id
+        entry = entry._replace(run_id=run_id)
+        held.add(entry, [])
+        return entry
+
+    def _restore(
+        self, held: HeldLedger, entries: list[Entry], alias: int | None, change: Entry | None
+    ) -> None:
+        """Move the alias back to the champion that the last change made, and enter that."""
+        champion = change.to_version if change else None
+        place = f"at version {alias}" if alias else "at no version"
+        expected = f"at version {champion}" if champion else "at no version"
+        logger.warning(
+            "the alias %s is %s, but by the ledger it belongs %s", CHAMPION, place, expected
+        )
+        self.move_alias(held, change)
+        entry = self.new_entry(
+            _repair_key(entries, alias),
+            "restored",
+            champion or alias or 0,
+            from_version=alias,
+            to_version=champion,
+            reasons=[f"the alias was {place}: a task was killed, or it was moved by hand"],
+        )
+        held.add(entry, entries)
+
+    def carry_out(self, held: HeldLedger, entry: Entry, after: list[Entry]) -> None:
+        """Change the champion: first the entry, then the alias, then the model's page.
+
+        If the process dies in between, ``reconcile`` does the rest. ``after``: all entries on which
+        the decision was based.
+        """
+        held.add(entry, after)
+        self.move_alias(held, entry)
+        self.describe(entry)
+
+    def move_alias(self, _held: HeldLedger, change: Entry | None) -> None:
+        """Move the alias to the version that an entry made champion; delete it if there is none.
+
+        Raises:
+            UpdraftError: MLflow does not answer, does not have that version, or has another model
+                under its number.
+        """
+        name = self.use_case.name
+        version = change.to_version if change else None
+        try:
+            if change is None or version is None:
+                self.client.delete_registered_model_alias(name, CHAMPION)
+                return
+            run_id = self.client.get_model_version(name, str(version)).run_id
+            if change.run_id in (None, run_id):
+                self.client.set_registered_model_alias(name, CHAMPION, str(version))
+                return
+            problem = (
+                f"version {version} in MLflow belongs to run {run_id}, expected run {change.run_id}"
+            )
+        except MlflowException as error:
+            problem = str(error)
+        champion = f"version {version}" if version else "nobody"
+        raise UpdraftError(
+            f"model {name}: according to the ledger {champion} is champion, but the alias in "
+            f"MLflow could not be updated: {problem}. If MLflow is down, or is not the server of "
+            "this ledger, fix that and try again. If the version is lost for good, run "
+            f"`updraft rollback {name}` with --to another version, or with --to 0 for no champion."
+        ) from None
+
+    def alias(self) -> int | None:
+        """Return the version that has the alias ``champion`` in MLflow now."""
+        try:
+            aliases = self.client.get_registered_model(self.use_case.name).aliases
+        except MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                return None
+            raise
+        return int(aliases[CHAMPION]) if CHAMPION in aliases else None
+
+    def describe(self, change: Entry) -> None:
+        """Say on the registered model's page who is champion since an entry, and why. Idempotent.
+
+        It is the description of the registered model; the summary comes from its version's.
+        """
+        name = self.use_case.name
+        version = change.to_version
+        summary = ""
+        if version is not None:
+            summary = self.client.get_model_version(name, str(version)).description or ""
+        card = champion_card(self.use_case, change, summary)
+        if self.client.get_registered_model(name).description != card:
+            self.client.update_registered_model(name, card)
+
+    def new_entry(
+        self,
+        key: str,
+        event: Event,
+        version: int,
+        *,
+        from_version: int | None,
+        to_version: int | None,
+        reasons: list[str],
+    ) -> Entry:
+        """Return an entry of the present time that is based on no evidence."""
+        return Entry(
+            number=0,  # The ledger replaces it.
+            key=key,
+            time=datetime.now(UTC),
+            event=event,
+            version=version,
+            from_version=from_version,
+            to_version=to_version,
+            by=self.origin.by,
+            reasons=reasons,
+            evidence=None,
+            run_id=None,
+            features_version=None,
+            code=self.origin.code,
+        )
 
 
-def settled(client: MlflowClient, ledger: Ledger, use_case: UseCase, origin: Origin) -> Entry | None:
-    """``settle``, for who holds the ledger already."""
-    alias, entries = alias_of(client, use_case), ledger.entries()
-    now = last_change(entries)
-    wanted = now.to_version if now else None
-    key = key_of("settled", len(entries), alias)  # Whatever has happened before: it may happen again.
-    if not entries and alias is not None:
-        run_id = client.get_model_version(use_case.name, str(alias)).run_id
-        reason = "it had the alias champion before there was a ledger"
-        now = new_entry(key, "adopted", alias, None, alias, origin, [reason])._replace(run_id=run_id)
-        ledger.add(now, entries)
-    elif alias != wanted:
-        found = f"at version {alias}" if alias else "at no version"
-        print(f"the alias {CHAMPION} is {found}, expected {f'at version {wanted}' if wanted else 'none'}, as the ledger has it")
-        move(client, use_case, now)
-        reason = f"the alias was {found}: a task was killed, or it was moved by hand"
-        ledger.add(new_entry(key, "restored", wanted or alias or 0, alias, wanted, origin, [reason]), entries)
-    if now is not None and wanted is not None:
-        describe(client, use_case, now)
-    return now
-
-
-def move(client: MlflowClient, use_case: UseCase, to: Entry | None) -> None:
-    """Give the alias to the version that an entry has made champion; to none, where it has made none.
-
-    Raises:
-        UpdraftError: MLflow does not answer, does not know that version, or knows another model by its number.
-    """
-    name, version = use_case.name, str(to.to_version) if to and to.to_version is not None else None
-    try:
-        if version is None:
-            client.delete_registered_model_alias(name, CHAMPION)
-            return
-        found = client.get_model_version(name, version)
-        if to is None or to.run_id in (None, found.run_id):
-            client.set_registered_model_alias(name, CHAMPION, version)
-            return
-        error: object = f"its version {version} is of run {found.run_id}, by the ledger of run {to.run_id}"
-    except MlflowException as exception:
-        error = exception
-    champion = f"version {version}" if version else "nobody"
-    raise UpdraftError(
-        f"model {name}: by the ledger {champion} is champion, but the alias cannot follow: {error}. If MLflow is down, or not "
-        "the server of this ledger, mend that and do the same again. If the version is gone for ever, "
-        f"`updraft rollback {name}` to another one, or with --to 0 to none."
-    ) from None
-
-
-def alias_of(client: MlflowClient, use_case: UseCase) -> int | None:
-    """The version that has the alias ``champion`` now."""
-    try:
-        aliases = client.get_registered_model(use_case.name).aliases
-    except MlflowException as error:
-        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-            return None
-        raise
-    return int(aliases[CHAMPION]) if CHAMPION in aliases else None
-
-
-def describe(client: MlflowClient, use_case: UseCase, change: Entry) -> None:
-    """Say on the registered model's page who is champion since an entry, and why. Done again, nothing is written."""
-    name, version = use_case.name, change.to_version
-    summary = client.get_model_version(name, str(version)).description if version is not None else None
-    card = champion_card(use_case, change, summary or "")
-    if client.get_registered_model(name).description != card:
-        client.update_registered_model(name, card)
-
-
-def new_entry(
-    key: str, event: Event, version: int, before: int | None, after: int | None, origin: Origin, reasons: list[str]
-) -> Entry:
-    """An entry of now that rests on no evidence."""
-    return Entry(
-        number=0,  # The ledger gives it.
-        key=key,
-        time=now_utc(),
-        event=event,
-        version=version,
-        from_version=before,
-        to_version=after,
-        by=origin.by,
-        reasons=reasons,
-        evidence=None,
-        run_id=None,
-        features_version=None,
-        code=origin.code,
-    )
-
-
-def now_utc() -> datetime:
-    """The time of an entry."""
-    return datetime.now(UTC)
+def _repair_key(entries: list[Entry], alias: int | None) -> str:
+    """Return the key of a repair. The same repair may be needed again, so entries are counted."""
+    # "settled" is part of keys in existing ledgers: do not change it.
+    return key_of("settled", len(entries), alias)

@@ -1,4 +1,8 @@
-"""The gate: a pure function from evidence and policy to a verdict. It fails closed: whatever is not shown counts against."""
+"""The gate: a pure function from evidence and policy to a verdict.
+
+It fails closed: whatever the evidence does not show counts against the challenger. All checks are
+in this one file, so that a reviewer sees the whole decision and `make mutants` changes all of it.
+"""
 
 import math
 from dataclasses import dataclass
@@ -8,33 +12,35 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from updraft.core.evidence import Candidate, Evidence, Gain, read, sha256
-from updraft.core.kinds import RANKED, TRAITS, Kind, more_is_better
+from updraft.core.evidence import Candidate, Evidence, Gain, Holdout, read_evidence, sha256
+from updraft.core.kinds import TRAITS, Kind, Traits
+from updraft.core.metrics import metric_of
+from updraft.core.schema import FEATURES
 from updraft.core.sections import Gate
 
-FEWEST_UNITS = 30  # Below, an interval from resampling means nothing: of one user, it has no width.
-TOLERANCE = 1e-6  # Between a gain and the difference of the metrics that it is the gain of.
-POWER = 0.975  # For design_gain, by the luck of the holdout alone; errors are estimates, and training has luck, too.
-LONGEST = timedelta(days=1)  # After that, evidence is stale: data and champion have moved on.
-AHEAD = timedelta(minutes=5)  # By which two machines' clocks may differ.
-NEVER_ZERO = {"auc", "accuracy", "log_loss", "rmse", "mae"}  # A figure of exactly 0 is one that is missing.
-# Where a metric can lie, if not between 0 and 1.
-RANGES = {
-    "log_loss": (0.0, math.inf),
-    "rmse": (0.0, math.inf),
-    "mae": (0.0, math.inf),
-    "value": (-math.inf, math.inf),
-    "r2": (-math.inf, 1.0),
-    "silhouette": (-1.0, 1.0),
-}
+FEWEST_UNITS = 30  # With fewer, a bootstrap interval means nothing: for one user it has no width.
+TOLERANCE = 1e-6  # Between a gain and the difference of the metrics that it is computed from.
+# The power to detect design_gain, given the luck of the holdout alone. It is higher than the 9 of
+# 10 cases that are promised, because errors are estimates and training has luck, too.
+POWER = 0.975
+LISTED_DAYS = 3  # Days in a reason: there may be many.
+MAX_AGE = timedelta(days=1)  # Older evidence is stale: data and champion have moved on.
+CLOCK_SKEW = timedelta(minutes=5)  # By which the clocks of two machines may differ.
 
 
 @dataclass(frozen=True)
 class Case:
-    """What is to be decided, as others than the evidence say it: the evidence has to be about exactly this.
+    """What is to be decided, from sources other than the evidence, which has to match it.
 
-    ``champion``: by the ledger. ``evidence``: the hash under which MLflow keeps it. ``features_version`` and ``days``: of the
-    holdout, as training has left it alone; a snapshot has no days. ``now``: with a time zone.
+    Attributes:
+        use_case: The name of the use case.
+        kind: Its kind.
+        challenger: The version to decide on.
+        champion: The current champion, by the ledger; None if there is none.
+        evidence: The hash under which MLflow keeps the evidence.
+        features_version: The version of the features table that training used.
+        days: The first and last day of the holdout that training set aside; None for a snapshot.
+        now: The present time, with a time zone.
     """
 
     use_case: str
@@ -49,284 +55,389 @@ class Case:
 
 @dataclass(frozen=True)
 class Verdict:
-    """``reasons`` say why not, one for each check that failed; or, when promoted, what was shown."""
+    """The decision of the gate.
+
+    Attributes:
+        promote: Whether the challenger is approved.
+        reasons: If it is refused, one sentence for each check that failed. If it is approved, what
+            the evidence shows.
+    """
 
     promote: bool
     reasons: list[str]
 
 
 def decide(document: dict[str, Any] | None, policy: Gate, case: Case) -> Verdict:
-    """Judge a challenger by its evidence. Only evidence that exists, is whole and passes every check promotes."""
+    """Approve a challenger only if its evidence is complete and passes every check."""
     if not document:
         return Verdict(False, ["there is no evidence"])
     if sha256(document) != case.evidence:
-        return Verdict(False, ["the evidence is not the one that MLflow keeps: their hashes differ"])
+        reason = "the evidence is not the one that is stored in MLflow: their hashes differ"
+        return Verdict(False, [reason])
     try:
-        evidence = read(document)
+        evidence = read_evidence(document)
     except ValidationError as error:
-        places = ", ".join(".".join(map(str, e["loc"])) for e in error.errors())
-        return Verdict(False, [f"the evidence is not whole: {places}"])
-    if about := _about(evidence, policy, case):
-        return Verdict(False, about)
-    against = [
-        *_holdout(evidence, policy, case.kind),
-        *(_days(evidence, case.days[0]) if case.days else _split(evidence)),
-        *_rows(evidence),
-        *_keys(evidence),
-        *_audit(evidence),
-        *_papers(evidence),
-        *_two_models(evidence),
-        *_floors(evidence.challenger, policy),
-        *_costs(evidence.challenger, policy),
-        *_metrics(evidence, policy),
-        *_gain(evidence, policy),
-        *_slices(evidence, policy),
+        places = ", ".join(".".join(map(str, mistake["loc"])) for mistake in error.errors())
+        return Verdict(False, [f"the evidence is incomplete or invalid: {places}"])
+    # Evidence on something else says nothing about this case: the other checks would mislead.
+    mismatches = _check_case(evidence, policy, case)
+    if mismatches:
+        return Verdict(False, mismatches)
+    failures = [
+        *_check_holdout(evidence.holdout, policy),
+        *_check_labels(evidence.holdout, TRAITS[case.kind]),
+        *(_check_days(evidence, case.days[0]) if case.days else _check_split(evidence)),
+        *_check_rows(evidence),
+        *_check_keys(evidence),
+        *_check_audit(evidence),
+        *_check_documentation(evidence),
+        *_check_two_models(evidence),
+        *_check_floors(evidence.challenger, policy),
+        *_check_serving(evidence.challenger, policy),
+        *_check_metrics(evidence, policy),
+        *_check_gain(evidence, policy),
+        *_check_slices(evidence, policy),
     ]
-    if against:
-        return Verdict(False, against)
-    return Verdict(True, [_shown(evidence, policy)])
+    if failures:
+        return Verdict(False, failures)
+    return Verdict(True, [_approval(evidence, policy)])
 
 
 def units_needed(gain: Gain, units: int, policy: Gate) -> int | None:
-    """How many rows (or users) show a true gain of ``policy.design_gain`` in 9 of 10 cases; none without one.
+    """Return how many rows (or users) show a true gain of ``policy.design_gain`` in 9 of 10 cases.
 
-    The error of a gain falls with the root of the rows, and the lower end of its interval has to exceed ``min_gain``: the
-    usual sample size of a one-sided test (Cohen, Statistical Power Analysis for the Behavioral Sciences, chapter 2).
+    None if the policy has no design gain. The error of a gain falls with the square root of the
+    rows, and the lower end of its interval has to exceed ``min_gain``: this is the usual sample
+    size of a one-sided test (Cohen, Statistical Power Analysis for the Behavioral Sciences,
+    chapter 2).
     """
     if policy.design_gain is None:
         return None
     normal = NormalDist()
-    away = normal.inv_cdf(0.5 + policy.confidence / 2) + normal.inv_cdf(POWER)
-    return math.ceil(units * (away * gain.error / (policy.design_gain - policy.min_gain)) ** 2)
+    standard_errors = normal.inv_cdf(0.5 + policy.confidence / 2) + normal.inv_cdf(POWER)
+    detectable = policy.design_gain - policy.min_gain
+    return math.ceil(units * (standard_errors * gain.error / detectable) ** 2)
 
 
-def _about(evidence: Evidence, policy: Gate, case: Case) -> list[str]:
-    """Whether it is about this case at all; if not, nothing else that it says matters."""
-    against = []
+def _check_case(evidence: Evidence, policy: Gate, case: Case) -> list[str]:
+    """The evidence is about this case."""
+    failures = []
     if evidence.use_case != case.use_case:
-        against.append(f"the evidence is about {evidence.use_case}, not {case.use_case}")
-    if evidence.challenger.version != case.challenger:
-        against.append(f"the evidence is about version {evidence.challenger.version}, not {case.challenger}")
+        failures.append(f"the evidence is about {evidence.use_case}, not {case.use_case}")
+    challenger = evidence.challenger.version
+    if challenger != case.challenger:
+        failures.append(f"the evidence is about version {challenger}, not {case.challenger}")
     compared = evidence.champion.version if evidence.champion else None
     if compared != case.champion:
-        against.append(
-            f"the evidence is stale: it compares with champion {compared}, but now it is {case.champion}; train again"
+        opponent = f"version {compared}" if compared else "no champion"
+        current = "there is no champion"
+        if case.champion:
+            current = f"version {case.champion} is champion"
+        failures.append(
+            f"the evidence is stale: it compares the challenger with {opponent}, "
+            f"but now {current}; train again"
         )
-    if not case.now - LONGEST <= evidence.made <= case.now + AHEAD:
-        against.append(
-            f"the evidence is stale: it was made at {evidence.made:%Y-%m-%d %H:%M}, and it is {case.now:%Y-%m-%d %H:%M}"
+    if not case.now - MAX_AGE <= evidence.made <= case.now + CLOCK_SKEW:
+        failures.append(
+            f"the evidence is stale: it was made at {evidence.made:%Y-%m-%d %H:%M}, "
+            f"and it is now {case.now:%Y-%m-%d %H:%M}"
         )
     holdout = evidence.holdout
-    if (holdout.table, holdout.version) != ("features", case.features_version) or (
-        case.days and (holdout.first, holdout.last) != case.days
-    ):
-        against.append("the holdout is not the one that training has left alone")
+    is_other_table = (holdout.table, holdout.version) != (FEATURES, case.features_version)
+    are_other_days = case.days is not None and (holdout.first, holdout.last) != case.days
+    if is_other_table or are_other_days:
+        failures.append("the holdout is not the one that training set aside")
     if policy.metric not in TRAITS[case.kind].metrics:
-        against.append(f"the policy's metric, {policy.metric}, is none of kind {case.kind}")
-    return against
+        failures.append(
+            f"the policy's metric, {policy.metric}, is not a metric of kind {case.kind}"
+        )
+    return failures
 
 
-def _holdout(evidence: Evidence, policy: Gate, kind: Kind) -> list[str]:
-    holdout = evidence.holdout
-    against = []
+def _check_holdout(holdout: Holdout, policy: Gate) -> list[str]:
+    """The holdout has enough rows, each of them once."""
+    failures = []
     if holdout.rows < policy.min_rows:
-        against.append(f"the holdout has {holdout.rows} rows, fewer than {policy.min_rows}")
+        failures.append(f"the holdout has {holdout.rows} rows, fewer than {policy.min_rows}")
+    fewest = min(policy.min_rows, FEWEST_UNITS)
     for name in sorted({policy.metric, *policy.floors}):
-        if (units := holdout.units.get(name, 0)) < (least := min(policy.min_rows, FEWEST_UNITS)):
-            against.append(f"{name} rests on {units} rows or users, fewer than {least}")
+        units = holdout.units.get(name, 0)
+        if units < fewest:
+            unit = metric_of(name).unit
+            failures.append(f"{name} is computed from {units} {unit}, fewer than {fewest}")
     if holdout.keys != holdout.rows:
-        against.append(f"the holdout has {holdout.rows} rows, but {holdout.keys} different keys")
-    if kind == "binary" and not (holdout.positives is not None and 0 < holdout.positives < holdout.rows):
-        against.append("the holdout holds a single class")
-    # Recommendations may rest on implicit labels, all of them 1; clusters have none.
-    if kind in ("multiclass", "regression") and not (holdout.labels is not None and 1 < holdout.labels <= holdout.rows):
-        against.append(f"the holdout holds a single {'class' if kind == 'multiclass' else 'value'}")
-    return against
+        failures.append(f"the holdout has {holdout.rows} rows, but {holdout.keys} different keys")
+    return failures
 
 
-def _rows(evidence: Evidence) -> list[str]:
-    """Both models have answered for the rows of the holdout, all of them and no others."""
-    judged = [(role, model.judged_on) for role, model in _models(evidence)]
-    return [f"the {role} was judged on other rows than the holdout's" for role, on in judged if on != evidence.holdout.sha256]
+def _check_labels(holdout: Holdout, traits: Traits) -> list[str]:
+    """The labels differ, for kinds that cannot be judged on equal ones."""
+    if not traits.labels_differ:
+        return []
+    # Where one class is the positive one, the evidence counts its rows; elsewhere distinct labels.
+    if traits.has_threshold:
+        differ = holdout.positives is not None and 0 < holdout.positives < holdout.rows
+    else:
+        differ = holdout.labels is not None and 1 < holdout.labels <= holdout.rows
+    if differ:
+        return []
+    return [f"the holdout contains a single {'class' if traits.has_classes else 'value'}"]
 
 
-def _days(evidence: Evidence, first: date) -> list[str]:
-    """Where there is time, a holdout, whose ``first`` day this is, is later than all that a model has learnt from."""
-    against = []
+def _check_rows(evidence: Evidence) -> list[str]:
+    """Both models have scored the rows of the holdout, all of them and no others."""
+    return [
+        f"the {role} was judged on rows other than the holdout's"
+        for role, model in _models(evidence)
+        if model.judged_on != evidence.holdout.sha256
+    ]
+
+
+def _check_days(evidence: Evidence, first: date) -> list[str]:
+    """If rows have a time, the holdout's ``first`` day is later than all training rows."""
+    failures = []
     for role, model in _models(evidence):
         if model.trained_until is None:
-            against.append(f"until when the {role} has learnt is not shown")
+            failures.append(f"the evidence does not show until which day the {role} was trained")
         elif model.trained_until >= first:
-            against.append(f"the {role} has learnt from rows until {model.trained_until}, but the holdout starts on {first}")
-    return against
+            failures.append(
+                f"the {role} was trained on rows up to {model.trained_until}, "
+                f"but the holdout starts on {first}"
+            )
+    return failures
 
 
-def _split(evidence: Evidence) -> list[str]:
-    return [] if evidence.holdout.split else ["the holdout is no split of a snapshot"]
+def _check_split(evidence: Evidence) -> list[str]:
+    """Without a time, the holdout is a split of the snapshot."""
+    return [] if evidence.holdout.split else ["the holdout is not a split of a snapshot"]
 
 
-def _keys(evidence: Evidence) -> list[str]:
-    """With time or without, none of the holdout's keys is among the rows that a model has learnt from."""
-    against = []
+def _check_keys(evidence: Evidence) -> list[str]:
+    """With or without a time, no model was trained on any of the holdout's keys."""
+    failures = []
     for role, model in _models(evidence):
         if model.learnt is None or model.learnt < 1 or model.overlap is None:
-            against.append(f"which of the holdout's keys the {role} has learnt from is not shown")
+            failures.append(
+                f"the evidence does not show which of the holdout's keys the {role} was trained on"
+            )
         elif model.overlap != 0:
-            against.append(f"the {role} has learnt from {model.overlap} of the holdout's {evidence.holdout.keys} keys")
-    return against
+            keys = evidence.holdout.keys
+            failures.append(
+                f"the {role} was trained on {model.overlap} of the holdout's {keys} keys"
+            )
+    return failures
 
 
-def _audit(evidence: Evidence) -> list[str]:
+def _check_audit(evidence: Evidence) -> list[str]:
+    """The data has passed its audit."""
     audit = evidence.audit
-    against = []
+    failures = []
     if audit.clean < 1 or audit.bronze < 1:
-        against.append("no row of these partitions has passed an audit")
+        failures.append("no row of the training and holdout partitions has passed the audit")
     if audit.unfinished:
-        listed = ", ".join(map(str, audit.unfinished[:3])) + (", ..." if len(audit.unfinished) > 3 else "")
-        wrong = "raw rows are neither clean nor in quarantine; mend them, then train again"
-        against.append(f"the last audit of {listed} has not passed: {wrong}")
+        days = ", ".join(map(str, audit.unfinished[:LISTED_DAYS]))
+        more = ", ..." if len(audit.unfinished) > LISTED_DAYS else ""
+        failures.append(
+            f"the last audit of {days}{more} has not passed: raw rows are neither clean nor in "
+            "quarantine; fix them, then train again"
+        )
     if audit.unaudited != 0:
-        against.append(f"{audit.unaudited} of the holdout's keys are not among the clean rows")
-    return against
+        failures.append(f"the clean rows lack {audit.unaudited} of the holdout's keys")
+    return failures
 
 
 def _models(evidence: Evidence) -> list[tuple[str, Candidate]]:
-    return [("challenger", evidence.challenger), *([("champion", evidence.champion)] if evidence.champion else [])]
+    """Return the models by their roles: the challenger and, if there is one, the champion."""
+    models = [("challenger", evidence.challenger)]
+    if evidence.champion:
+        models.append(("champion", evidence.champion))
+    return models
 
 
-def _papers(evidence: Evidence) -> list[str]:
-    papers = [
+def _check_documentation(evidence: Evidence) -> list[str]:
+    """People can find out what the model is for, and who is responsible."""
+    texts = [
         ("the challenger has no description", evidence.challenger.description),
-        ("the challenger has no card", evidence.challenger.card),
+        ("the challenger has no model card", evidence.challenger.card),
         ("the use case has no owner", evidence.owner),
     ]
-    return [missing for missing, text in papers if not text.strip()]
+    return [failure for failure, text in texts if not text.strip()]
 
 
-def _two_models(evidence: Evidence) -> list[str]:
-    challenger, champion = evidence.challenger, evidence.champion
+def _check_two_models(evidence: Evidence) -> list[str]:
+    """The challenger is not the champion itself."""
+    challenger = evidence.challenger
+    champion = evidence.champion
     if champion and champion.version == challenger.version:
         return [f"challenger and champion are the same version, {champion.version}"]
     if champion and champion.sha256 == challenger.sha256:
-        return [f"challenger and champion, version {champion.version}, are the same model: their files do not differ"]
+        return [
+            f"challenger and champion, version {champion.version}, are the same model: "
+            "their files are identical"
+        ]
     return []
 
 
-def _floors(challenger: Candidate, policy: Gate) -> list[str]:
-    against = []
+def _check_floors(challenger: Candidate, policy: Gate) -> list[str]:
+    """The challenger reaches every floor; if less of a metric is better, its floor is a maximum."""
+    failures = []
     for name, floor in policy.floors.items():
         value = challenger.metrics.get(name, math.nan)
-        if more_is_better(name) and not value >= floor:
-            against.append(f"the challenger's {name} is {value:.4f}, below its floor of {floor:g}")
-        if not more_is_better(name) and not value <= floor:
-            against.append(f"the challenger's {name} is {value:.4f}, above {floor:g}, the highest allowed")
-    return against
+        more_is_better = metric_of(name).more_is_better
+        if more_is_better and not value >= floor:
+            failures.append(f"the challenger's {name} is {value:.4f}, below its floor of {floor:g}")
+        if not more_is_better and not value <= floor:
+            failures.append(
+                f"the challenger's {name} is {value:.4f}, above {floor:g}, the highest allowed"
+            )
+    return failures
 
 
-def _costs(challenger: Candidate, policy: Gate) -> list[str]:
-    against = []
-    measured = [
+def _check_serving(challenger: Candidate, policy: Gate) -> list[str]:
+    """Latency and size were measured and are within their limits."""
+    failures = []
+    measurements = [
         ("latency", challenger.latency_ms, policy.required.latency_ms, "ms"),
         ("size", challenger.size_mb, policy.required.size_mb, "MB"),
     ]
-    for name, value, most, unit in measured:
+    for name, value, limit, unit in measurements:
         if not 0 < value < math.inf:
-            against.append(f"the challenger's {name} was not measured: {value}")
-        elif most is not None and value > most:
-            against.append(f"the challenger's {name} is {value:.3g} {unit}, above {most:g}, the highest allowed")
-    return against
+            failures.append(f"the challenger's {name} was not measured: {value}")
+        elif limit is not None and value > limit:
+            failures.append(
+                f"the challenger's {name} is {value:.3g} {unit}, above {limit:g}, "
+                "the highest allowed"
+            )
+    return failures
 
 
-def _metrics(evidence: Evidence, policy: Gate) -> list[str]:
-    """Figures that can be, of all that the policy speaks of."""
-    against = []
+def _check_metrics(evidence: Evidence, policy: Gate) -> list[str]:
+    """All metrics are finite, and those that the policy uses have possible values."""
+    failures = []
     for _, model in _models(evidence):
-        if bad := [name for name, value in model.metrics.items() if not math.isfinite(value)]:
-            against.append(f"version {model.version} has metrics that are no numbers: {bad}")
-    asked = [(model, policy.metric) for _, model in _models(evidence)]
-    asked += [(evidence.challenger, name) for name in policy.floors if name != policy.metric]
-    for model, name in asked:
-        lowest, highest = RANGES.get(name, (0.0, 1.0))
+        invalid = [name for name, value in model.metrics.items() if not math.isfinite(value)]
+        if invalid:
+            failures.append(
+                f"version {model.version} has metrics that are not finite numbers: {invalid}"
+            )
+    used = [(model, policy.metric) for _, model in _models(evidence)]
+    used += [(evidence.challenger, name) for name in policy.floors if name != policy.metric]
+    for model, name in used:
+        metric = metric_of(name)
         value = model.metrics.get(name, math.nan)
-        if not lowest <= value <= highest:
-            against.append(f"version {model.version} has no {name} between {lowest:g} and {highest:g}")
-        elif name in NEVER_ZERO and value == 0:
-            against.append(f"version {model.version} has {name} of exactly 0, which stands for one that is missing")
-    return against
+        if not metric.lowest <= value <= metric.highest:
+            failures.append(
+                f"version {model.version} has no {name} between {metric.lowest:g} "
+                f"and {metric.highest:g}"
+            )
+        elif metric.zero_means_missing and value == 0:
+            failures.append(
+                f"version {model.version} has {name} of exactly 0, which means that it is missing"
+            )
+    return failures
 
 
-def _gain(evidence: Evidence, policy: Gate) -> list[str]:
-    champion, gain = evidence.champion, evidence.gain
+def _check_gain(evidence: Evidence, policy: Gate) -> list[str]:
+    """The challenger is significantly better than the champion or, by the policy, not worse."""
+    champion = evidence.champion
+    gain = evidence.gain
     if champion is None and gain is None:
         return []
     if champion is None or gain is None:
-        return ["of the champion and the gain over it, only one is there"]
-    if wrong := _no_gain(gain, policy) or _no_difference(evidence.challenger, champion, gain):
-        return [wrong]
-    least = policy.min_gain if policy.rule == "better" else -policy.margin
-    if gain.lower > least or (policy.rule == "not_worse" and gain.lower >= least):
+        return ["the evidence has either a champion or a gain over it, expected both or neither"]
+    failure = _invalid_gain(gain, policy) or _wrong_gain(evidence.challenger, champion, gain)
+    if failure:
+        return [failure]
+    threshold = policy.min_gain if policy.rule == "better" else -policy.margin
+    if gain.lower > threshold or (policy.rule == "not_worse" and gain.lower >= threshold):
         return []
-    reason = f"the challenger's {_told(gain)} over version {champion.version} is not surely above {least:+.3g}"
+    reason = (
+        f"the challenger's {_gain_text(gain)} over version {champion.version} "
+        f"is not significantly above {threshold:+.3g}"
+    )
     units = evidence.holdout.units.get(gain.metric, 0)
-    if needed := units_needed(gain, units, policy):
-        what = "users" if gain.metric in RANKED else "rows"
+    needed = units_needed(gain, units, policy)
+    if needed:
         reason += (
-            f". To see a true gain of {policy.design_gain:.3g} in 9 of 10 cases takes {needed:,} {what}; there are {units:,}"
+            f". Detecting a true gain of {policy.design_gain:.3g} in 9 of 10 cases takes "
+            f"{needed:,} {metric_of(gain.metric).unit}; there are {units:,}"
         )
     return [reason]
 
 
-def _no_gain(gain: Gain, policy: Gate) -> str | None:
-    """Why it is none that the policy asks for, or none at all."""
+def _invalid_gain(gain: Gain, policy: Gate) -> str | None:
+    """Return why it is not a gain that the policy asks for, or not a gain at all."""
     if gain.metric != policy.metric or gain.confidence != policy.confidence:
-        return f"the gain is in {gain.metric} at {gain.confidence:g}, not in {policy.metric} at {policy.confidence:g}"
+        return (
+            f"the gain is in {gain.metric} at confidence {gain.confidence:g}, "
+            f"expected in {policy.metric} at confidence {policy.confidence:g}"
+        )
     if not -math.inf < gain.lower <= gain.value <= gain.upper < math.inf:
         return f"the gain {gain.value} does not lie in its interval [{gain.lower}, {gain.upper}]"
     if not 0 <= gain.error < math.inf:
-        return f"the gain's error, {gain.error}, is none"
+        return f"the gain's standard error is {gain.error}, expected a finite number of at least 0"
     if gain.value != 0 and (gain.error == 0 or gain.lower == gain.upper):
         return f"the gain's interval, {gain.lower} to {gain.upper}, has no width"
     return None
 
 
-def _no_difference(challenger: Candidate, champion: Candidate, gain: Gain) -> str | None:
-    """Why it is not computed from these two models."""
-    difference = challenger.metrics.get(gain.metric, math.nan) - champion.metrics.get(gain.metric, math.nan)
-    if not more_is_better(gain.metric):
+def _wrong_gain(challenger: Candidate, champion: Candidate, gain: Gain) -> str | None:
+    """Return why the gain is not computed from these two models."""
+    name = gain.metric
+    difference = challenger.metrics.get(name, math.nan) - champion.metrics.get(name, math.nan)
+    if not metric_of(name).more_is_better:
         difference = -difference
     if not abs(gain.value - difference) <= TOLERANCE * max(1, abs(difference)):
-        return f"the gain {gain.value} is not the difference of the two models' {gain.metric}, {difference:.6f}"
+        return (
+            f"the gain {gain.value} is not the difference between the two models' {name}, "
+            f"{difference:.6f}"
+        )
     return None
 
 
-def _slices(evidence: Evidence, policy: Gate) -> list[str]:
-    """The first model of a use case has nobody to lose against; any other is judged in every declared group."""
-    if policy.slices is None or evidence.champion is None:
+def _check_slices(evidence: Evidence, policy: Gate) -> list[str]:
+    """The challenger does not lose too much in any group of the declared columns.
+
+    The first model of a use case has no champion to lose against.
+    """
+    slices = policy.slices
+    if slices is None or evidence.champion is None:
         return []
-    against = []
-    for column in policy.slices.columns:
-        enough = range(policy.slices.min_rows, evidence.holdout.rows + 1)
-        groups = [one for one in evidence.slices if one.column == column and one.rows in enough]
+    failures = []
+    possible_rows = range(slices.min_rows, evidence.holdout.rows + 1)
+    for column in slices.columns:
+        groups = [
+            group
+            for group in evidence.slices
+            if group.column == column and group.rows in possible_rows
+        ]
         if not groups:
-            against.append(f"no group of {column} with {policy.slices.min_rows} rows or more is shown")
-        for one in groups:
-            if wrong := _no_gain(one.gain, policy):
-                against.append(f"where {column} is {one.value}, {wrong}")
-            elif one.gain.lower < -policy.slices.max_loss:
-                against.append(
-                    f"where {column} is {one.value} ({one.rows:,} rows), the challenger's {_told(one.gain)} "
-                    f"is not surely above {-policy.slices.max_loss:+.3g}"
+            failures.append(
+                f"the evidence shows no group of {column} with {slices.min_rows} rows or more"
+            )
+        for group in groups:
+            place = f"where {column} is {group.value}"
+            failure = _invalid_gain(group.gain, policy)
+            if failure:
+                failures.append(f"{place}, {failure}")
+            elif group.gain.lower < -slices.max_loss:
+                failures.append(
+                    f"{place} ({group.rows:,} rows), the challenger's {_gain_text(group.gain)} "
+                    f"is not significantly above {-slices.max_loss:+.3g}"
                 )
-    return against
+    return failures
 
 
-def _told(gain: Gain) -> str:
-    return f"gain in {gain.metric} of {gain.value:+.4f} ({gain.confidence:.0%} interval {gain.lower:+.4f} to {gain.upper:+.4f})"
+def _gain_text(gain: Gain) -> str:
+    interval = f"{gain.confidence:.0%} interval {gain.lower:+.4f} to {gain.upper:+.4f}"
+    return f"gain in {gain.metric} of {gain.value:+.4f} ({interval})"
 
 
-def _shown(evidence: Evidence, policy: Gate) -> str:
+def _approval(evidence: Evidence, policy: Gate) -> str:
+    """Return what the evidence shows in favour of the challenger."""
     if evidence.gain is None or evidence.champion is None:
         name = next(iter(policy.floors))
-        reaches = "reaches the floor" if more_is_better(name) else "is within what is allowed"
-        return f"first model of the use case, and its {name} of {evidence.challenger.metrics[name]:.4f} {reaches}"
-    return f"{_told(evidence.gain)} over version {evidence.champion.version}"
+        value = f"its {name} of {evidence.challenger.metrics[name]:.4f}"
+        reaches = "reaches the floor" if metric_of(name).more_is_better else "is within the limit"
+        return f"first model of the use case, and {value} {reaches}"
+    return f"{_gain_text(evidence.gain)} over version {evidence.champion.version}"

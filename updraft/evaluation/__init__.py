@@ -1,1 +1,1 @@
-"""How good models are on the same rows: metrics, intervals, rankings, slices, the judging, the comparison, pictures."""
+"""How good models are on the same rows: metrics, intervals, rankings, slices, evidence, plots."""

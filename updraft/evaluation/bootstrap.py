@@ -1,17 +1,17 @@
-"""How sure one can be of a difference between two models on the same rows."""
+"""The paired bootstrap: how certain the difference between two models on the same rows is."""
 
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from updraft.evaluation.metrics import Statistic
+from updraft.evaluation.statistic import Statistic
 
 DRAWS = 1000
 
 
-class Interval(NamedTuple):
-    """A gain, the interval in which it lies, and its standard ``error``; positive is better."""
+class GainInterval(NamedTuple):
+    """A gain with its confidence interval and its standard ``error``; positive is better."""
 
     value: float
     lower: float
@@ -28,25 +28,38 @@ def paired_bootstrap(
     seed: int,
     draws: int = DRAWS,
     group: npt.NDArray[np.bool_] | None = None,
-) -> Interval:
+) -> GainInterval:
     """The gain of the challenger over the champion in one metric, with its percentile interval.
 
-    Each draw resamples rows (or users), and both models see the same resample (Efron & Tibshirani, An Introduction to the
-    Bootstrap, chapter 13). The gain is their difference, turned such that positive is better. A draw without a figure gives
-    an interval of NaN, on which nothing is promoted. ``group``: a mask of shape (units,) of those that count, by default all.
+    Each draw resamples the units (rows or users), and both models are judged on the same resample.
+    The gain is the difference of the metrics, with the sign that makes positive better. If a draw
+    has no value, such as the AUC of a single class, the interval is NaN, and nothing is promoted on
+    it. ``group``: a mask of shape (units,) of the units to use; by default all.
+
+    Source: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13.
     """
     assert challenger.units == champion.units, "both are judged on the same rows"
-    rng = np.random.default_rng(seed)
-    sign, units = 1 if more_is_better else -1, challenger.units
+    units = challenger.units
+    sign = 1 if more_is_better else -1
     members = np.arange(units) if group is None else np.flatnonzero(group)
 
-    def gain(weights: npt.NDArray[np.float64]) -> float:
+    def gain(sample: npt.NDArray[np.int64]) -> float:
+        weights = np.bincount(sample, minlength=units).astype(float)
         return sign * (challenger.of(weights) - champion.of(weights))
 
-    drawn = (members[rng.integers(0, len(members), len(members))] for _ in range(draws))
-    gains = [gain(np.bincount(rows, minlength=units).astype(float)) for rows in drawn]
+    random = np.random.default_rng(seed)
+    gains = []
+    for _ in range(draws):
+        sample = members[random.integers(0, len(members), len(members))]
+        gains.append(gain(sample))
     tail = (1 - confidence) / 2
     lower, upper = np.quantile(gains, [tail, 1 - tail])
-    value = gain(np.bincount(members, minlength=units).astype(float))
-    # Where resampling itself shifts a metric, as it does coverage, the interval still has to hold the gain.
-    return Interval(value, float(np.minimum(lower, value)), float(np.maximum(upper, value)), float(np.std(gains)))
+    value = gain(members)
+    # Resampling itself shifts some metrics, such as coverage; the interval must still contain the
+    # gain.
+    return GainInterval(
+        value,
+        lower=float(np.minimum(lower, value)),
+        upper=float(np.maximum(upper, value)),
+        error=float(np.std(gains)),
+    )

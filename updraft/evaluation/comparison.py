@@ -1,9 +1,8 @@
-"""Challenger and champion compared on one holdout: the figures of the evidence, as plain documents."""
+"""Challenger and champion compared on one holdout: the measured parts of the evidence."""
 
 import hashlib
 import time
 from dataclasses import dataclass
-from typing import Any
 
 import mlflow
 import numpy as np
@@ -12,114 +11,177 @@ import pandas as pd
 from pyspark.sql import DataFrame
 
 from updraft.core.errors import UpdraftError
-from updraft.core.kinds import more_is_better
-from updraft.core.schema import LABEL, ROW_ID
+from updraft.core.evidence import Candidate, Gain, Holdout, Slice
+from updraft.core.interval import Interval
+from updraft.core.metrics import metric_of
+from updraft.core.schema import FEATURES, HOLDOUT, LABEL, ROW_ID
 from updraft.core.use_case import UseCase
 from updraft.evaluation.bootstrap import paired_bootstrap
 from updraft.evaluation.judging import Judged, judge
-from updraft.evaluation.metrics import Statistic, statistics
+from updraft.evaluation.kinds import kind_of
+from updraft.evaluation.metrics import statistics
+from updraft.evaluation.statistic import Statistic
 from updraft.models.feature_columns import example
-from updraft.models.onnx_runtime import runtime
-from updraft.models.records import Registered
-from updraft.models.scoring import model_uri
+from updraft.models.onnx_runtime import session
+from updraft.models.versions import RegisteredVersion, model_uri
 
-EXAMPLES, WARM_UP, CALLS = 100, 20, 200  # Rows, and calls of one row each, by which latency is measured.
-Document = dict[str, Any]
+EXAMPLES = 100  # Rows by which latency is measured, one row a call.
+WARM_UP = 20  # Calls before those that are measured.
+CALLS = 200  # Measured calls.
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A registered model's file: its hash, its size in millions of bytes, and its latency.
+
+    ``latency_ms``: the 95th percentile over calls with single rows, on one thread.
+    """
+
+    sha256: str
+    latency_ms: float
+    size_mb: float
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Models, the challenger first, what they answer for the rows of ``holdout``, and how each is judged by it."""
+    """The ``versions``, the challenger first, as judged on the rows of ``holdout``.
+
+    ``statistics``: the metrics of each version by name.
+    """
 
     use_case: UseCase
     holdout: DataFrame
-    models: list[Registered]
+    versions: list[RegisteredVersion]
     judged: Judged
-    measured: list[dict[str, Statistic]]
+    statistics: list[dict[str, Statistic]]
 
-    def rows(self) -> Document:
-        """How much there is to judge by: of rows, keys, labels, positives, and by metric of its units."""
-        task, policy, rows = self.use_case.task, self.use_case.gate, self.judged.rows
-        return {
-            "rows": len(rows),
-            "sha256": rows_sha256(self.holdout.select(ROW_ID, LABEL).toPandas()),
-            "keys": rows[ROW_ID].nunique(),
-            "labels": None if task.kind == "clustering" else rows[LABEL].nunique(),
-            "positives": int(rows[LABEL].sum()) if task.kind == "binary" else None,
-            "units": {name: self.measured[0][name].units for name in sorted({policy.metric, *policy.floors})},
-        }
-
-    def candidate(self, n: int, learnt: DataFrame | None) -> Document:
-        """Model ``n`` as it did. ``learnt``: the rows that it has learnt from, none where they cannot be read any more."""
-        model = self.models[n]
-        return {
-            "version": model.version,
-            "algorithm": model.algorithm,
-            "judged_on": rows_sha256(self.judged.rows),
-            "trained_until": model.trained_until if self.use_case.unit else None,
-            "learnt": None if learnt is None else learnt.count(),
-            "overlap": None if learnt is None else self.holdout.join(learnt, ROW_ID, "left_semi").count(),
-            "description": model.description,
-            "card": model.card,
-            "metrics": {name: one.value for name, one in self.measured[n].items()},
-            **model_file(self.use_case, model.version, example(self.holdout, self.judged.columns, EXAMPLES)),
-        }
-
-    def gain(self, group: npt.NDArray[np.bool_] | None = None) -> Document:
-        """The gain in the gate's metric on all rows, or on a ``group`` of them: a mask of shape (rows,)."""
+    def holdout_evidence(self, features_version: int, days: Interval | None) -> Holdout:
+        """The holdout in the evidence. ``days``: its days, None for a snapshot's."""
         policy = self.use_case.gate
-        challenger, champion = (measured[policy.metric] for measured in self.measured)
-        found = paired_bootstrap(
+        rows = self.judged.rows
+        counts = kind_of(self.use_case.task).label_counts(rows)
+        metrics = sorted({policy.metric, *policy.floors})
+        return Holdout(
+            table=FEATURES,
+            version=features_version,
+            sha256=rows_sha256(self.holdout.select(ROW_ID, LABEL).toPandas()),
+            split=None if days else HOLDOUT,
+            first=days.first if days else None,
+            last=days.last if days else None,
+            rows=len(rows),
+            keys=rows[ROW_ID].nunique(),
+            labels=counts.labels,
+            positives=counts.positives,
+            units={name: self.statistics[0][name].units for name in metrics},
+        )
+
+    def candidate(self, n: int, training_keys: DataFrame | None) -> Candidate:
+        """Version ``n`` in the evidence.
+
+        ``training_keys``: of the rows that it was trained on; None if they can no longer be read.
+        """
+        version = self.versions[n]
+        learnt = None
+        overlap = None
+        if training_keys is not None:
+            learnt = training_keys.count()
+            overlap = self.holdout.join(training_keys, ROW_ID, "left_semi").count()
+        rows = example(self.holdout, self.judged.columns, EXAMPLES)
+        file = model_file(self.use_case, version.version, rows)
+        return Candidate(
+            version=version.version,
+            algorithm=version.algorithm,
+            sha256=file.sha256,
+            judged_on=rows_sha256(self.judged.rows),
+            trained_until=version.trained_until if self.use_case.unit else None,
+            learnt=learnt,
+            overlap=overlap,
+            description=version.description,
+            card=version.card,
+            metrics={name: statistic.value for name, statistic in self.statistics[n].items()},
+            latency_ms=file.latency_ms,
+            size_mb=file.size_mb,
+        )
+
+    def gain(self, group: npt.NDArray[np.bool_] | None = None) -> Gain:
+        """The gain in the gate's metric on all rows, or on a ``group``: a mask of shape (rows,)."""
+        policy = self.use_case.gate
+        challenger, champion = (statistics[policy.metric] for statistics in self.statistics)
+        interval = paired_bootstrap(
             challenger,
             champion,
-            more_is_better=more_is_better(policy.metric),
+            more_is_better=metric_of(policy.metric).more_is_better,
             confidence=policy.confidence,
             seed=self.use_case.model.search.seed,
             group=group,
         )
-        return {"metric": policy.metric, **found._asdict(), "confidence": policy.confidence}
+        return Gain(
+            metric=policy.metric,
+            value=interval.value,
+            lower=interval.lower,
+            upper=interval.upper,
+            confidence=policy.confidence,
+            error=interval.error,
+        )
 
-    def slices(self) -> list[Document]:
-        """The gain in each group that the gate's policy declares, of those with rows enough to be judged."""
-        declared, rows, found = self.use_case.gate.slices, self.judged.rows, list[Document]()
-        for name in declared.columns if declared else []:
-            for value, number in rows[name].value_counts().sort_index().items():
-                if declared and number >= declared.min_rows:
-                    gain = self.gain((rows[name] == value).to_numpy())
-                    found.append({"column": name, "value": str(value), "rows": int(number), "gain": gain})
-        return found
+    def slices(self) -> list[Slice]:
+        """The gain in each group that the gate's policy declares and that has enough rows."""
+        policy = self.use_case.gate.slices
+        if policy is None:
+            return []
+        rows = self.judged.rows
+        slices = []
+        for column in policy.columns:
+            for value, count in rows[column].value_counts().sort_index().items():
+                if count >= policy.min_rows:
+                    gain = self.gain((rows[column] == value).to_numpy())
+                    slices.append(
+                        Slice(column=column, value=str(value), rows=int(count), gain=gain)
+                    )
+        return slices
 
 
-def compare(use_case: UseCase, holdout: DataFrame, before: DataFrame, models: list[Registered]) -> Comparison:
-    """Ask all models, the challenger first, about the same rows; see ``judge``.
+def compare(
+    use_case: UseCase, holdout: DataFrame, before: DataFrame, versions: list[RegisteredVersion]
+) -> Comparison:
+    """Judge all ``versions``, the challenger first, on the same rows; see ``judge``.
 
     Raises:
         UpdraftError: the holdout does not yield a metric that the gate asks for.
     """
-    judged, policy = judge(use_case, holdout, before, models), use_case.gate
+    judged = judge(use_case, holdout, before, versions)
     measured = [statistics(use_case.task, answers) for answers in judged.answers]
-    if absent := sorted({policy.metric, *policy.floors} - set(measured[0])):
+    policy = use_case.gate
+    missing = sorted({policy.metric, *policy.floors} - set(measured[0]))
+    if missing:
         raise UpdraftError(
-            f"evaluation: found no {', '.join(absent)} on the holdout, which gate asks for. value needs model.costs; "
-            "rankings need users who like an item that is known and new to them. Widen model.holdout, or change gate."
+            f"evaluation: found no {', '.join(missing)} on the holdout, expected every metric that "
+            "gate names. Set model.costs for value; for rankings, widen model.holdout until some "
+            "users like new, known items."
         )
-    return Comparison(use_case, holdout, models, judged, measured)
+    return Comparison(use_case, holdout, versions, judged, measured)
 
 
 def rows_sha256(rows: pd.DataFrame) -> str:
-    """The hash of rows' ids and labels, in whatever order they come."""
-    texts = sorted(f"{row_id}\t{label!r}" for row_id, label in zip(rows[ROW_ID], rows[LABEL].astype(float), strict=True))
-    return hashlib.sha256("\n".join(texts).encode()).hexdigest()
+    """The hash of rows' ids and labels, independent of their order."""
+    labels = rows[LABEL].astype(float)
+    lines = [f"{row_id}\t{label!r}" for row_id, label in zip(rows[ROW_ID], labels, strict=True)]
+    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
 
 
-def model_file(use_case: UseCase, version: int, rows: pd.DataFrame) -> Document:
-    """What a registered model's file is and costs: its hash, its size, and its latency on single ``rows``, on one thread."""
-    content = mlflow.onnx.load_model(model_uri(use_case, version)).SerializeToString(deterministic=True)
-    answer, seconds = runtime(content, threads=1), []
+def model_file(use_case: UseCase, version: int, rows: pd.DataFrame) -> ModelFile:
+    """Measure a registered model's file; its latency by calls with single ``rows``."""
+    model = mlflow.onnx.load_model(model_uri(use_case, version))
+    content = model.SerializeToString(deterministic=True)
+    score = session(content, threads=1)
+    seconds = []
     for n in range(WARM_UP + CALLS):
         row = rows.iloc[[n % len(rows)]]
-        began = time.perf_counter()
-        answer(row)
-        seconds.append(time.perf_counter() - began)
-    latency = float(np.quantile(seconds[WARM_UP:], 0.95) * 1000)
-    return {"sha256": hashlib.sha256(content).hexdigest(), "latency_ms": latency, "size_mb": len(content) / 1e6}
+        started = time.perf_counter()
+        score(row)
+        seconds.append(time.perf_counter() - started)
+    return ModelFile(
+        sha256=hashlib.sha256(content).hexdigest(),
+        latency_ms=float(np.quantile(seconds[WARM_UP:], 0.95) * 1000),
+        size_mb=len(content) / 1e6,
+    )

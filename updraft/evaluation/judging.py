@@ -1,6 +1,7 @@
-"""Models on one holdout: what they answer for its rows, with all that their kind is judged by."""
+"""Models on one holdout: their answers for its rows, with all that their kind is judged by."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import mlflow
 import pandas as pd
@@ -8,76 +9,93 @@ from mlflow.exceptions import MlflowException
 from pyspark.sql import DataFrame
 
 from updraft.core.errors import UpdraftError
-from updraft.core.schema import ITEM, LABEL, USER, feature_names
+from updraft.core.schema import LABEL, feature_names
 from updraft.core.use_case import UseCase
-from updraft.evaluation.clusters import space
-from updraft.evaluation.metrics import Answers
-from updraft.evaluation.plots.importance import IMPORTANCE
-from updraft.evaluation.ranking import Truth, rank
-from updraft.evaluation.slices import FEATURES, sliced_by
-from updraft.models.feature_columns import Columns
-from updraft.models.onnx_runtime import score_onnx
-from updraft.models.records import Registered, load_json
-from updraft.models.scoring import holdout_answers, model_uri
+from updraft.evaluation.answers import Answers
+from updraft.evaluation.importance import IMPORTANCE
+from updraft.evaluation.kinds import kind_of
+from updraft.evaluation.slices import FEATURES, slice_columns
+from updraft.models.feature_columns import FeatureColumns
+from updraft.models.scoring import holdout_answers
+from updraft.models.tracking import load_json
+from updraft.models.versions import RegisteredVersion, model_uri
 
 
 @dataclass(frozen=True)
 class Judged:
-    """The holdout's ``rows`` and the ``answers`` of each model for them; the features' ``columns``, and what is ``sliced`` by.
+    """The holdout's ``rows``, and the ``answers`` of each model for them, in the same order.
 
-    The rows have the columns of the latter alone; of clusters, all of them.
+    ``columns``: all features. ``sliced_by``: the features that the rows are sliced by.
+    ``rows`` has only the features that are needed.
     """
 
     rows: pd.DataFrame
-    columns: Columns
+    columns: FeatureColumns
     answers: list[Answers]
-    sliced: Columns
+    sliced_by: FeatureColumns
 
 
-def judge(use_case: UseCase, holdout: DataFrame, before: DataFrame, models: list[Registered]) -> Judged:
-    """Ask all models, the challenger first, about the same rows.
+def judge(
+    use_case: UseCase, holdout: DataFrame, before: DataFrame, versions: list[RegisteredVersion]
+) -> Judged:
+    """Score the same rows with all ``versions``, the challenger first.
 
-    ``holdout``: usable rows of the features table; ``before``: those that recommendations may rest on.
+    ``holdout``: usable rows of the features table; ``before``: the rows that recommendations may
+    rest on.
+
+    Raises:
+        UpdraftError: the gate's policy names slices by columns that are not text features.
     """
-    task, columns = use_case.task, Columns.of(holdout, feature_names(holdout.columns))
-    points, truth = None, None
-    sliced = sliced_by(columns, _important(models[0]) if len(columns.all) > FEATURES else [])
-    declared = use_case.gate.slices.columns if use_case.gate.slices else []
-    if unknown := [name for name in declared if name not in columns.categories]:
-        raise UpdraftError(
-            f"gate.slices.columns: found {unknown}, expected text features of features.sql: {columns.categories}."
-        )
-    wanted = columns.all if task.kind == "clustering" else list(dict.fromkeys([*sliced.all, *declared]))
-    rows = holdout_answers(holdout, [model_uri(use_case, model.version) for model in models], task, wanted)
-    if task.kind == "clustering":
-        points = space(rows, columns.numbers, columns.categories)
-    if task.kind == "recommendation":
-        assert models[0].relevance is not None, "the training of a recommender says what is relevant"
-        truth = Truth.of(before, holdout, models[0].relevance)
-        rows, sliced = _with_activity(rows, before)
-    found = []
-    for n, model in enumerate(models):
-        ranking = None
-        if truth:
-            exported = mlflow.onnx.load_model(model_uri(use_case, model.version))
-            ranking = rank(lambda pairs, exported=exported: score_onnx(exported, pairs), truth)  # type: ignore[misc]
+    task = use_case.task
+    kind = kind_of(task)
+    columns = FeatureColumns.of(holdout, feature_names(holdout.columns))
+    declared = _declared_slices(use_case, columns)
+    important = important_features(versions[0]) if len(columns.all) > FEATURES else []
+    sliced_by = slice_columns(columns, important)
+    slice_names = list(dict.fromkeys([*sliced_by.all, *declared]))
+    uris = [model_uri(use_case, version.version) for version in versions]
+    rows = holdout_answers(holdout, uris, task, kind.columns_to_collect(columns, slice_names))
+    context = kind.judge_context(
+        holdout,
+        before,
+        columns,
+        features=lambda: rows[columns.all],
+        relevance=lambda: versions[0].relevance,
+    )
+    labels = rows[LABEL].to_numpy(float)
+    answers = []
+    for n, version in enumerate(versions):
         scores = rows[[f"{name}@{n}" for name in task.outputs]].to_numpy(float)
-        labels = rows[LABEL].to_numpy(float)
-        found.append(Answers(labels, scores, model.threshold, use_case.model.costs, points, ranking))
-    return Judged(rows, columns, found, sliced)
+        exported = partial(mlflow.onnx.load_model, uris[n])
+        answers.append(
+            context.answers(
+                labels,
+                scores,
+                exported,
+                threshold=version.threshold,
+                costs=use_case.model.costs,
+            )
+        )
+    sliced_rows, sliced_by = kind.slice_rows(rows, before, sliced_by)
+    return Judged(sliced_rows, columns, answers, sliced_by)
 
 
-def _important(model: Registered) -> list[str]:
-    """The features by what the model loses without them, as its training has measured it; none if it could not."""
+def important_features(version: RegisteredVersion) -> list[str]:
+    """The features by their importance, as measured by the training; empty if it could not be."""
     try:
-        return [one["feature"] for one in load_json(model.run_id, IMPORTANCE)["features"]]
+        document = load_json(version.run_id, IMPORTANCE)
     except MlflowException:
         return []
+    return [feature["feature"] for feature in document["features"]]
 
 
-def _with_activity(rows: pd.DataFrame, before: DataFrame) -> tuple[pd.DataFrame, Columns]:
-    """The rows with how many earlier ones their user and their item have: what recommendations are sliced by."""
-    names = {f"earlier rows of the {name}": name for name in (USER, ITEM)}
-    known = {name: before.groupBy(name).count().toPandas().set_index(name)["count"] for name in names.values()}
-    counted = {column: rows[name].map(known[name]).fillna(0.0) for column, name in names.items()}
-    return rows.assign(**counted), Columns(list(names), [])
+def _declared_slices(use_case: UseCase, columns: FeatureColumns) -> list[str]:
+    """The columns of which the gate judges each value."""
+    declared = use_case.gate.slices.columns if use_case.gate.slices else []
+    unknown = [name for name in declared if name not in columns.categories]
+    if unknown:
+        raise UpdraftError(
+            f"gate.slices.columns: found {unknown}, expected text features of features.sql: "
+            f"{columns.categories}."
+        )
+    return declared

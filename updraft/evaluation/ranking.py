@@ -1,4 +1,4 @@
-"""What a recommender would recommend: the best items that a user has not had yet, by the exported model's own scores."""
+"""Rankings of a recommender: for each user the best new items by the model's own scores."""
 
 import math
 from collections.abc import Callable
@@ -12,19 +12,20 @@ from pyspark.sql import functions as F
 
 from updraft.core.schema import ITEM, LABEL, USER
 from updraft.core.sections import Model
-from updraft.models.recommendations import PAIRS, TOP, best, known_items
+from updraft.models.answers import Floats
+from updraft.models.recommendations import PAIRS, TOP, best_items, known_items
 
-Floats = npt.NDArray[np.float64]
 Score = Callable[[pd.DataFrame], Floats]  # From rows of user and item to scores of shape (rows, 1).
-USERS = 200  # Of the holdout, chosen by a hash, for whom everything is ranked.
+USERS = 200  # Users of the holdout, selected by a hash, for whom all items are ranked.
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """What ``users`` of the holdout are shown, of ``items`` that there are; one row a user, in their order.
+    """The recommendations to ``users`` of the holdout, out of ``items`` items.
 
-    ``shown`` (users, TOP): places of the items, best first; -1 where there are no more. ``precision`` and ``ndcg``, of shape
-    (users,): of what is shown, against the items that have turned out to be relevant.
+    ``shown`` (users, TOP): the indices of the items, best first; -1 where there are no more.
+    ``precision`` and ``ndcg`` (users,): of the items shown, against those that proved relevant.
+    Row n of each array belongs to ``users[n]``.
     """
 
     users: list[str]
@@ -36,62 +37,91 @@ class Ranking:
 
 @dataclass(frozen=True)
 class Truth:
-    """The users to rank for, the items to choose from, and by user what they had before and what proved relevant."""
+    """The users to rank for, the items to rank, and each user's earlier and relevant items."""
 
     users: list[str]
     items: list[str]
-    had: dict[str, set[str]]
+    seen: dict[str, set[str]]
     relevant: dict[str, set[str]]
 
     @classmethod
-    def of(cls, before: DataFrame, holdout: DataFrame, least: float, users: int = USERS) -> "Truth":
-        """From frames of user, item and label. Relevant is a new item whose label is at least ``least``.
+    def of(
+        cls, before: DataFrame, holdout: DataFrame, relevance: float, users: int = USERS
+    ) -> "Truth":
+        """From frames of user, item and label.
 
-        Users for whom no known item proved relevant are left out: no recommender could have pleased them.
+        New items with a label of at least ``relevance`` are relevant. Users for whom no known item
+        proved relevant are left out: no recommender could have served them well.
         """
         items = known_items(before)
-        catalogue = before.sparkSession.createDataFrame([(item,) for item in items], f"{ITEM} string")
-        liked = holdout.where(F.col(LABEL) >= least).select(USER, ITEM).distinct()
-        new = liked.join(catalogue, ITEM, "left_semi").join(before, [USER, ITEM], "left_anti").cache()
-        chosen = new.select(USER).distinct().orderBy(F.xxhash64(USER), USER).limit(users).cache()
-        names = [row[USER] for row in chosen.orderBy(F.xxhash64(USER), USER).collect()]
-        relevant = _by_user(new.join(F.broadcast(chosen), USER, "left_semi"))
-        had = _by_user(before.select(USER, ITEM).join(F.broadcast(chosen), USER, "left_semi").distinct())
-        return cls(names, items, had, relevant)
+        catalogue = before.sparkSession.createDataFrame(
+            [(item,) for item in items], f"{ITEM} string"
+        )
+        liked = holdout.where(F.col(LABEL) >= relevance).select(USER, ITEM).distinct()
+        liked_known = liked.join(catalogue, ITEM, "left_semi")
+        new = liked_known.join(before, [USER, ITEM], "left_anti").cache()
+        by_hash = [F.xxhash64(USER), F.col(USER)]
+        selected = new.select(USER).distinct().orderBy(*by_hash).limit(users).cache()
+        names = [row[USER] for row in selected.orderBy(*by_hash).collect()]
+        relevant = _by_user(new.join(F.broadcast(selected), USER, "left_semi"))
+        earlier = before.select(USER, ITEM).join(F.broadcast(selected), USER, "left_semi")
+        return cls(names, items, _by_user(earlier.distinct()), relevant)
 
 
 def _by_user(pairs: DataFrame) -> dict[str, set[str]]:
-    return {str(user): set(rows[ITEM]) for user, rows in pairs.select(USER, ITEM).toPandas().groupby(USER)}
+    groups = pairs.select(USER, ITEM).toPandas().groupby(USER)
+    return {str(user): set(rows[ITEM]) for user, rows in groups}
 
 
 def relevance(model: Model, train: DataFrame) -> float:
-    """The label from which an item counts as relevant: the mean of the training rows. Of implicit labels each one counts."""
+    """The label from which an item counts as relevant: the mean label of the training rows.
+
+    With implicit labels each one counts.
+    """
     if any(algorithm.fixed.get("implicitPrefs") for algorithm in model.algorithms.values()):
         return -math.inf
     return float(train.agg(F.mean(LABEL)).collect()[0][0])
 
 
 def rank(score: Score, truth: Truth) -> Ranking | None:
-    """Rank the items for each user; none if there is nobody to rank for."""
+    """Rank the items for each user; None if there are no users to rank for.
+
+    The precision of a user is the share of relevant items among TOP; the ndcg (normalized
+    discounted cumulative gain) is that of Järvelin and Kekäläinen, 2002, with gains of 0 and 1.
+    """
     if not truth.users:
         return None
+    shown = _shown(score, truth)
+    hits = np.array(
+        [_hits(places, user, truth) for places, user in zip(shown, truth.users, strict=True)]
+    )
+    discount = 1 / np.log2(np.arange(TOP) + 2)
+    ideal = np.array([discount[: len(truth.relevant[user])].sum() for user in truth.users])
+    ndcg = (hits * discount).sum(axis=1) / ideal
+    return Ranking(truth.users, len(truth.items), shown, hits.mean(axis=1), ndcg)
+
+
+def _shown(score: Score, truth: Truth) -> npt.NDArray[np.int64]:
+    """The indices of the best new items for each user, of shape (users, TOP); -1 for none."""
     items = np.array(truth.items, dtype=object)
-    place = {item: n for n, item in enumerate(truth.items)}
+    places = {item: n for n, item in enumerate(truth.items)}
     shown = np.full((len(truth.users), TOP), -1, dtype=np.int64)
     batch = max(1, PAIRS // len(items))
     for start in range(0, len(truth.users), batch):
         users = truth.users[start : start + batch]
-        pairs = pd.DataFrame({USER: np.repeat(np.array(users, dtype=object), len(items)), ITEM: np.tile(items, len(users))})
+        names = np.repeat(np.array(users, dtype=object), len(items))
+        pairs = pd.DataFrame({USER: names, ITEM: np.tile(items, len(users))})
         scores = score(pairs)[:, 0].reshape(len(users), len(items))
-        if not np.isfinite(scores).all():
-            scores = np.where(np.isfinite(scores), scores, -np.inf)  # No answer is the last that one would recommend.
+        # An item without a score is the last that one would recommend.
+        scores = np.where(np.isfinite(scores), scores, -np.inf)
         for n, user in enumerate(users):
-            old = [place[item] for item in truth.had.get(user, set()) if item in place]
-            found = best(scores[n], old)
-            shown[start + n, : len(found)] = found
-    hits = np.array(
-        [[p >= 0 and truth.items[p] in truth.relevant[user] for p in row] for user, row in zip(truth.users, shown, strict=True)]
-    )
-    discount = 1 / np.log2(np.arange(TOP) + 2)
-    ideal = np.array([discount[: len(truth.relevant[user])].sum() for user in truth.users])
-    return Ranking(truth.users, len(items), shown, hits.mean(axis=1), (hits * discount).sum(axis=1) / ideal)
+            seen = [places[item] for item in truth.seen.get(user, set()) if item in places]
+            best = best_items(scores[n], seen)
+            shown[start + n, : len(best)] = best
+    return shown
+
+
+def _hits(places: npt.NDArray[np.int64], user: str, truth: Truth) -> list[bool]:
+    """Whether the items at these indices proved relevant for the user."""
+    relevant = truth.relevant[user]
+    return [place >= 0 and truth.items[place] in relevant for place in places]

@@ -1,4 +1,4 @@
-"""Slices of judged rows by single features, with every metric: where a model is weak although it is good on the whole."""
+"""Slices of judged rows by single features: where a model is weak although it is good overall."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -6,91 +6,132 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from updraft.core.kinds import RANKED
-from updraft.evaluation.metrics import Floats, Statistic
-from updraft.models.feature_columns import Columns
+from updraft.core.metrics import metric_of
+from updraft.evaluation.statistic import Statistic
+from updraft.models.answers import Floats
+from updraft.models.feature_columns import FeatureColumns
 
-FEATURES = 20  # That are sliced by: more would take long, and nobody reads them.
-VALUES = 10  # Of a text, the most frequent ones; the rest are one slice together.
-BINS = 4  # Of a number.
+FEATURES = 20  # The most to slice by: more would take long, and nobody reads them.
+VALUES = 10  # The most frequent values of a text get a slice each; the others share one.
+BINS = 4  # The most bins of a number.
+
+Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Slice:
-    """The rows with a ``value`` of a ``feature``: ``weights`` (rows,) are 1 there, else 0. A value of None: it is absent."""
+class RowSlice:
+    """The rows with a ``value`` of a ``feature``; None stands for a missing value.
+
+    ``weights`` (rows,) are 1 for these rows, else 0.
+    """
 
     feature: str
     value: str | None
     weights: Floats
 
 
-def sliced_by(columns: Columns, important: list[str]) -> Columns:
-    """The features to slice by: all; of more than ``FEATURES`` the first in ``important``, then the table's first."""
-    kept = list(dict.fromkeys([*(name for name in important if name in columns.all), *columns.all]))[:FEATURES]
-    return Columns([name for name in columns.numbers if name in kept], [name for name in columns.categories if name in kept])
+def slice_columns(columns: FeatureColumns, important: list[str]) -> FeatureColumns:
+    """The features to slice by, at most ``FEATURES``.
+
+    The first in ``important``, then the first of the table.
+    """
+    known = [name for name in important if name in columns.all]
+    selected = list(dict.fromkeys([*known, *columns.all]))[:FEATURES]
+    numbers = [name for name in columns.numbers if name in selected]
+    categories = [name for name in columns.categories if name in selected]
+    return FeatureColumns(numbers, categories)
 
 
-def slices(rows: pd.DataFrame, columns: Columns) -> Iterator[Slice]:
+def slices(rows: pd.DataFrame, columns: FeatureColumns) -> Iterator[RowSlice]:
     """The slices of ``rows``, feature by feature; none by a feature that has a single one.
 
-    Of a text the ``VALUES`` most frequent values, in that order, and the rest together. Of a number up to ``BINS`` bins of
-    about the same size, from low to high. What is absent (null, of numbers also NaN and the infinite) comes last.
+    For a text, a slice for each of the ``VALUES`` most frequent values, in that order, and one for
+    the others. For a number, up to ``BINS`` bins of about the same size, from low to high. Missing
+    values (null, of numbers also NaN and infinite ones) come last.
     """
     for name in columns.all:
-        parts = _texts(rows[name]) if name in columns.categories else _numbers(rows[name])
-        found = [Slice(name, value, here.astype(float)) for value, here in parts if here.any()]
-        if len(found) > 1:
-            yield from found
+        is_text = name in columns.categories
+        parts = _text_parts(rows[name]) if is_text else _number_parts(rows[name])
+        of_feature = [
+            RowSlice(name, value, mask.astype(float)) for value, mask in parts if mask.any()
+        ]
+        if len(of_feature) > 1:
+            yield from of_feature
 
 
-def by_slice(found: Iterable[Slice], models: dict[str, dict[str, Statistic]]) -> list[dict[str, Any]]:
-    """What each model reaches on each slice, as a JSON document: all ``models``' metrics by name, but those of rankings.
+def by_slice(
+    row_slices: Iterable[RowSlice], models: dict[str, dict[str, Statistic]]
+) -> list[dict[str, Any]]:
+    """The metrics of each model on each slice, as a JSON document.
 
-    None where a slice has no such figure, as an AUC of a single class.
+    ``models``: the metrics of each model by name; those of users, not rows, are left out. A metric
+    that a slice does not have, such as the AUC of a single class, is None.
     """
-    return [
-        {
-            "feature": one.feature,
-            "value": one.value,
-            "rows": int(one.weights.sum()),
-            "models": {
-                model: {name: _finite(metric.of(one.weights)) for name, metric in metrics.items() if name not in RANKED}
-                for model, metrics in models.items()
-            },
+    documents = []
+    for row_slice in row_slices:
+        weights = row_slice.weights
+        by_model = {
+            model: _row_metrics(statistics, weights) for model, statistics in models.items()
         }
-        for one in found
-    ]
+        document = {
+            "feature": row_slice.feature,
+            "value": row_slice.value,
+            "rows": int(weights.sum()),
+            "models": by_model,
+        }
+        documents.append(document)
+    return documents
 
 
-def _texts(values: "pd.Series[Any]") -> Iterator[tuple[str | None, Any]]:
-    counts = values.value_counts().sort_index(kind="stable").sort_values(ascending=False, kind="stable")
-    frequent, rest = list(counts.index[:VALUES]), len(counts) - VALUES
+def _row_metrics(statistics: dict[str, Statistic], weights: Floats) -> dict[str, float | None]:
+    return {
+        name: _finite(statistic.of(weights))
+        for name, statistic in statistics.items()
+        if metric_of(name).unit == "rows"
+    }
+
+
+def _text_parts(values: "pd.Series[Any]") -> Iterator[tuple[str | None, Mask]]:
+    counts = values.value_counts().sort_index(kind="stable")
+    counts = counts.sort_values(ascending=False, kind="stable")
+    frequent = list(counts.index[:VALUES])
     for value in frequent:
         yield str(value), (values == value).to_numpy(bool)
-    if rest > 0:
-        yield f"{rest} other{'s' * (rest > 1)}", (~values.isin(frequent) & values.notna()).to_numpy(bool)
+    others = len(counts) - VALUES
+    if others > 0:
+        text = "1 other" if others == 1 else f"{others} others"
+        yield text, (~values.isin(frequent) & values.notna()).to_numpy(bool)
     yield None, values.isna().to_numpy(bool)
 
 
-def _numbers(values: "pd.Series[Any]") -> Iterator[tuple[str | None, Any]]:
+def _number_parts(values: "pd.Series[Any]") -> Iterator[tuple[str | None, Mask]]:
     numbers = values.to_numpy(float)
-    there = np.isfinite(numbers)
-    different = np.unique(numbers[there])
-    # The first value of each bin but the first one; equal numbers share a bin.
-    quantiles = np.quantile(numbers[there], np.arange(1, BINS) / BINS, method="higher") if len(different) > BINS else different
-    place = np.searchsorted(np.unique(quantiles), numbers, side="right")
-    for one in np.unique(place[there]):
-        here = there & (place == one)
-        low, high = _text(numbers[here].min()), _text(numbers[here].max())
-        yield low if low == high else f"{low} to {high}", here
-    yield None, ~there
+    is_present = np.isfinite(numbers)
+    bins = np.searchsorted(_bin_starts(numbers[is_present]), numbers, side="right")
+    for number in np.unique(bins[is_present]):
+        mask = is_present & (bins == number)
+        low = _number_text(numbers[mask].min())
+        high = _number_text(numbers[mask].max())
+        yield low if low == high else f"{low} to {high}", mask
+    yield None, ~is_present
 
 
-def _text(number: float) -> str:
-    return f"{number:.0f}" if number.is_integer() and abs(number) < 1e15 else f"{number:.6g}"
+def _bin_starts(numbers: Floats) -> Floats:
+    """The first value of each bin but the first one; equal numbers share a bin."""
+    distinct = np.unique(numbers)
+    if len(distinct) <= BINS:
+        return distinct
+    quantiles: Floats = np.quantile(numbers, np.arange(1, BINS) / BINS, method="higher")
+    return np.unique(quantiles)
 
 
-def _finite(figure: float) -> float | None:
-    return figure if math.isfinite(figure) else None
+def _number_text(number: float) -> str:
+    is_whole = number.is_integer() and abs(number) < 1e15
+    return f"{number:.0f}" if is_whole else f"{number:.6g}"
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

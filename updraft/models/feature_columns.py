@@ -1,7 +1,7 @@
-"""The feature columns of a model, numbers and categories, and rows of them as a model gets them."""
+"""The feature columns of a model, numbers and categories, and example rows as a model gets them."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import pandas as pd
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Columns:
-    """The feature columns by kind, in the frame's order."""
+class FeatureColumns:
+    """The feature columns by type, each in the frame's order."""
 
     numbers: list[str]
     categories: list[str]
@@ -24,20 +24,22 @@ class Columns:
 
     @property
     def plain_numbers(self) -> list[str]:
-        """What the numbers are called inside a pipeline, because Spark ML takes a dot for a path and a space for an end."""
-        return [f"number_{n}" for n in range(len(self.numbers))]
+        """Names of the numbers inside a Spark ML pipeline, which misreads dots and spaces."""
+        return [f"number_{position}" for position in range(len(self.numbers))]
 
     @property
     def plain_categories(self) -> list[str]:
-        return [f"category_{n}" for n in range(len(self.categories))]
+        return [f"category_{position}" for position in range(len(self.categories))]
 
     @classmethod
-    def of(cls, frame: "DataFrame", names: list[str]) -> "Columns":
+    def of(cls, frame: "DataFrame", names: list[str]) -> Self:
+        """Sort the named columns of a frame by type: strings are categories, the rest numbers."""
         types = dict(frame.dtypes)
         categories = [name for name in names if types[name] == "string"]
-        return cls([name for name in names if name not in categories], categories)
+        numbers = [name for name in names if types[name] != "string"]
+        return cls(numbers, categories)
 
 
-def example(rows: "DataFrame", columns: Columns, number: int = 5) -> pd.DataFrame:
-    """A few rows as a model gets them."""
+def example(rows: "DataFrame", columns: FeatureColumns, number: int = 5) -> pd.DataFrame:
+    """Return the first rows by id as a model gets them: the feature columns only."""
     return rows.orderBy(ROW_ID).select(*map(quote, columns.all)).limit(number).toPandas()

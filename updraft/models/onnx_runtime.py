@@ -1,6 +1,7 @@
-"""Scores by ONNX Runtime: a model's file as a function from rows to scores. No JVM, no Spark."""
+"""Scores by ONNX Runtime: a model's file as a function from rows to scores, without Spark."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,26 +12,32 @@ Scores = npt.NDArray[np.float64]  # Of shape (rows, outputs), in the order of Ta
 
 
 def score_onnx(model: onnx.ModelProto, rows: pd.DataFrame) -> Scores:
-    """Scores of shape (rows, outputs) by ONNX Runtime."""
-    return runtime(model.SerializeToString())(rows)
+    """Score rows once; returns shape (rows, outputs)."""
+    return session(model.SerializeToString())(rows)
 
 
-def runtime(content: bytes, threads: int = 0) -> Callable[[pd.DataFrame], Scores]:
-    """A model's file as a function from rows to scores of shape (rows, outputs). ``threads``: 0 for all cores."""
+def session(content: bytes, threads: int = 0) -> Callable[[pd.DataFrame], Scores]:
+    """Load a model's file as a function from rows to scores of shape (rows, outputs).
+
+    ``threads``: 0 for all cores.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    inputs = session.get_inputs()
+    inference = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    inputs = inference.get_inputs()
 
-    def scores(rows: pd.DataFrame) -> Scores:
-        feed = {
-            given.name: rows[given.name]
-            .to_numpy(object if "string" in given.type else float)
-            .reshape([-1, 1][: len(given.shape)])
-            for given in inputs
-        }
-        return np.column_stack([np.asarray(one, dtype=float) for one in session.run(None, feed)])
+    def score(rows: pd.DataFrame) -> Scores:
+        feed = {column.name: _input_values(column, rows) for column in inputs}
+        outputs = [np.asarray(output, dtype=float) for output in inference.run(None, feed)]
+        return np.column_stack(outputs)
 
-    return scores
+    return score
+
+
+def _input_values(column: Any, rows: pd.DataFrame) -> npt.NDArray[Any]:
+    """One input of the model, with as many dimensions as it declares: (rows,) or (rows, 1)."""
+    dtype = object if "string" in column.type else float
+    values: npt.NDArray[Any] = rows[column.name].to_numpy(dtype)
+    return values.reshape(-1, 1) if len(column.shape) > 1 else values

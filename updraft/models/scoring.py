@@ -1,6 +1,6 @@
-"""Scoring by a registered version: Spark asks the model that MLflow holds, and nothing else."""
+"""Scoring with Spark: the answers of a registered version as columns, and the predictions table."""
 
-import re
+from collections.abc import Callable
 
 import mlflow
 import pandas as pd
@@ -13,95 +13,115 @@ from updraft.core.errors import UpdraftError
 from updraft.core.kinds import Task
 from updraft.core.schema import IDENTITY, LABEL, ROW_ID, quote
 from updraft.core.use_case import UseCase
-from updraft.models.records import Registered
+from updraft.models.versions import RegisteredVersion, model_uri
 
 CHECKED_ROWS = 100
-
-
-def model_uri(use_case: UseCase, version: int) -> str:
-    """How MLflow calls a registered version."""
-    return f"models:/{use_case.name}/{version}"
+# From the outputs of a version, by name, to the columns that its kind adds to predictions.
+PredictionColumns = Callable[[dict[str, Column], RegisteredVersion, Task], list[Column]]
 
 
 def answers(frame: DataFrame, uri: str, task: Task) -> Column:
-    """What the model answers for each row of ``frame``: a struct with a double for each of ``task.outputs``.
+    """Return the model's answers on ``frame``: a struct with a double for each of ``task.outputs``.
 
     Raises:
-        UpdraftError: the model wants columns that the frame does not have, or answers something else.
+        UpdraftError: the model needs columns that the frame does not have, or has other outputs.
     """
     signature = mlflow.models.get_model_info(uri).signature
-    wanted, given = (one.input_names() if one else [] for one in ((signature.inputs, signature.outputs) if signature else ()))
-    if missing := [name for name in wanted if name not in frame.columns]:
+    inputs: list[str] = []
+    outputs: list[str] = []
+    if signature and signature.inputs:
+        inputs = signature.inputs.input_names()
+    if signature and signature.outputs:
+        outputs = signature.outputs.input_names()
+    missing = [name for name in inputs if name not in frame.columns]
+    if missing:
         raise UpdraftError(
-            f"{uri}: expected the features {missing}, not found in the table. Has features.sql changed? A champion that "
-            f"cannot be asked any more is retired by `updraft rollback {uri.split('/')[1]} --to 0`."
+            f"{uri}: expected the features {missing}, not found in the table. Has features.sql "
+            "changed? A champion that can no longer score is retired by "
+            f"`updraft rollback {uri.split('/')[1]} --to 0`."
         )
-    if given != task.outputs:
-        raise UpdraftError(f"{uri}: it answers {given}, expected {task.outputs}. Have kind or data.target.classes changed?")
-    result_type = ", ".join(f"{name} double" for name in task.outputs)
-    answer = mlflow.pyfunc.spark_udf(frame.sparkSession, uri, result_type=result_type, env_manager="local")
-    answered: Column = answer(F.struct(*map(quote, wanted)))
-    return answered
+    if outputs != task.outputs:
+        raise UpdraftError(
+            f"{uri}: its outputs are {outputs}, expected {task.outputs}. "
+            "Have kind or data.target.classes changed?"
+        )
+    score = mlflow.pyfunc.spark_udf(
+        frame.sparkSession,
+        uri,
+        result_type=", ".join(f"{name} double" for name in task.outputs),
+        env_manager="local",
+    )
+    answer: Column = score(F.struct(*map(quote, inputs)))
+    return answer
 
 
-def holdout_answers(holdout: DataFrame, uris: list[str], task: Task, columns: list[str]) -> pd.DataFrame:
-    """The rows in order of their ids: row_id, label, ``columns``, and the outputs of model n as ``<output>@n``."""
-    kept = [ROW_ID, LABEL, *map(quote, columns)]
-    asked = holdout.select(*kept, *[answers(holdout, uri, task).alias(f"@{n}") for n, uri in enumerate(uris)])
-    outputs = [F.col(f"`@{n}`.{name}").alias(f"{name}@{n}") for n in range(len(uris)) for name in task.outputs]
-    return asked.select(*kept, *outputs).toPandas().sort_values(ROW_ID, ignore_index=True)
+def holdout_answers(
+    holdout: DataFrame, uris: list[str], task: Task, columns: list[str]
+) -> pd.DataFrame:
+    """Score the holdout with several models at the same time.
+
+    Returns the rows in the order of their ids: row_id, label, ``columns``, and the outputs of the
+    model at position n of ``uris`` as ``<output>@n``.
+    """
+    row_columns = [ROW_ID, LABEL, *map(quote, columns)]
+    scores = [answers(holdout, uri, task).alias(f"@{n}") for n, uri in enumerate(uris)]
+    outputs = [
+        F.col(f"`@{n}`.{name}").alias(f"{name}@{n}")
+        for n in range(len(uris))
+        for name in task.outputs
+    ]
+    scored = holdout.select(*row_columns, *scores).select(*row_columns, *outputs)
+    return scored.toPandas().sort_values(ROW_ID, ignore_index=True)
 
 
-def predictions(frame: DataFrame, use_case: UseCase, champion: Registered, entry: str) -> DataFrame:
-    """The rows of the predictions table: the row's identity, what its kind answers, by which version and when.
+def predictions(
+    frame: DataFrame,
+    use_case: UseCase,
+    version: RegisteredVersion,
+    entry_key: str,
+    columns: PredictionColumns,
+) -> DataFrame:
+    """Return the rows of the predictions table.
 
-    ``entry``: the key of the ledger's entry by which the version is champion.
+    Each has the row's identity, the prediction in the ``columns`` of the kind, the version that
+    made it, and when. ``entry_key``: the key of the ledger entry by which the version is champion.
     """
     task = use_case.task
-    asked = frame.select(*IDENTITY, answers(frame, model_uri(use_case, champion.version), task).alias("answer"))
-    answer = {name: F.col(f"answer.{name}") for name in task.outputs}
-    match task.kind:
-        case "binary":
-            assert champion.threshold is not None, "a binary model decides by a threshold"
-            found = [
-                answer["probability"].alias("probability"),
-                (answer["probability"] >= champion.threshold).alias("prediction"),
-            ]
-        case "multiclass":
-            probabilities = F.array(*answer.values())
-            place = F.array_position(probabilities, F.array_max(probabilities)).cast("int")
-            found = [one.alias(name) for one, name in zip(answer.values(), class_columns(task), strict=True)]
-            found.append(F.element_at(F.array(*map(F.lit, task.classes)), place).alias("prediction"))
-        case "clustering":
-            found = [answer["cluster"].cast("int").alias("cluster")]
-        case _:
-            found = [answer["prediction"].alias("prediction")]
-    by = [F.lit(champion.version).alias("model_version"), F.lit(entry).alias("ledger_entry")]
-    return asked.select(*IDENTITY, *found, *by, F.current_timestamp().alias("scored_at"))
+    answer = answers(frame, model_uri(use_case, version.version), task).alias("answer")
+    outputs = {name: F.col(f"answer.{name}") for name in task.outputs}
+    return frame.select(*IDENTITY, answer).select(
+        *IDENTITY,
+        *columns(outputs, version, task),
+        F.lit(version.version).alias("model_version"),
+        F.lit(entry_key).alias("ledger_entry"),
+        F.current_timestamp().alias("scored_at"),
+    )
 
 
-def check_scores(frame: DataFrame, use_case: UseCase, model: Registered) -> None:
-    """Let a version answer for some rows of today's features.
+def check_scores(frame: DataFrame, use_case: UseCase, version: RegisteredVersion) -> None:
+    """Check that a version can score some rows of today's features.
 
     Raises:
-        UpdraftError: it cannot be loaded, wants other features, or gives answers that are missing or not finite.
+        UpdraftError: it cannot be loaded, needs other features, or has scores that are missing or
+            not finite.
     """
-    uri = model_uri(use_case, model.version)
+    uri = model_uri(use_case, version.version)
+    invalid = " OR ".join(
+        f"answer.{name} IS NULL OR isnan(answer.{name}) OR abs(answer.{name}) = double('inf')"
+        for name in use_case.task.outputs
+    )
     try:
-        asked = frame.orderBy(ROW_ID).limit(CHECKED_ROWS).select(answers(frame, uri, use_case.task).alias("answer")).cache()
-        bad = asked.where(
-            " OR ".join(
-                f"answer.{n} IS NULL OR isnan(answer.{n}) OR abs(answer.{n}) = double('inf')" for n in use_case.task.outputs
-            )
-        )
-        rows, wrong = asked.count(), bad.count()
+        sample = frame.orderBy(ROW_ID).limit(CHECKED_ROWS)
+        scored = sample.select(answers(sample, uri, use_case.task).alias("answer")).cache()
+        rows = scored.count()
+        failures = scored.where(invalid).count()
     except (MlflowException, PySparkException, OSError) as error:
-        raise UpdraftError(f"{uri}: it no longer scores: {str(error).splitlines()[0]}") from None
-    if wrong or not rows:
-        raise UpdraftError(f"{uri}: it no longer scores: {wrong} of {rows} answers are missing or not finite.")
-
-
-def class_columns(task: Task) -> list[str]:
-    """The probabilities' columns, one a class: by its name, or by its place where names differ in signs or case alone."""
-    names = ["probability_" + re.sub(r"\W", "_", name) for name in task.classes]
-    return names if len({name.lower() for name in names}) == len(names) else task.outputs
+        message = str(error).splitlines()[0]
+        raise UpdraftError(
+            f"{uri}: it no longer scores. Roll back to another version. The reason: {message}"
+        ) from None
+    if failures or not rows:
+        raise UpdraftError(
+            f"{uri}: it no longer scores: {failures} of {rows} answers are missing or not finite. "
+            "Roll back to another version."
+        )

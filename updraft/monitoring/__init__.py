@@ -1,1 +1,4 @@
-"""Whether the world still is what the champion has learnt: drift, and the pages that show it."""
+"""Drift: whether the newest rows still are like the champion's training rows, and the page on it.
+
+The decision is ``drift.has_drifted``; what is monitored is ``drift.training_reference``.
+"""

@@ -1,1 +1,4 @@
-"""DAG factories and the one operator they are built from. Parsing imports nothing of Spark's, MLflow's or GX's runtime."""
+"""DAG factories and the one operator that they use.
+
+Parsing a DAG imports nothing of the runtime of Spark, MLflow or Great Expectations.
+"""

@@ -1,7 +1,8 @@
-"""What stands in Airflow for a use case that has mistakes, in place of its DAGs.
+"""The DAG that stands for a use case with mistakes, in place of its own DAGs.
 
-Its `use_case.yaml` or `features.sql` is wrong, so its DAGs cannot be made. Other use cases are not touched by that.
-Mend the mistakes: within a minute this DAG goes, and the use case's own come back, with their runs.
+Its `use_case.yaml` or `features.sql` is wrong, so its DAGs cannot be made. Other use cases are not
+affected. Fix the mistakes: within a minute this DAG disappears, and the use case's own DAGs come
+back, with their runs.
 """
 
 import re
@@ -17,20 +18,23 @@ TAG = "broken"  # The integrity test refuses it, so that nothing broken is merge
 
 
 def dag_or_broken(make: Callable[[UseCase], DAG], use_case: UseCase) -> DAG:
-    """The use case's DAG; if it cannot be made, one that says why, so that the file's other DAGs are there."""
+    """The use case's DAG; if it cannot be made, one that says why, so that the others are made."""
     try:
         return make(use_case)
-    except Exception as error:  # noqa: BLE001  # Whatever is wrong with one use case is not the others' fault.
+    except Exception as error:  # noqa: BLE001  # One use case's error must not affect the others.
         return broken_dag(f"{use_case.name}_{make.__name__}", f"{type(error).__name__}: {error}")
 
 
 def broken_dag(name: str, mistakes: str) -> DAG:
-    """``<use_case>_broken``: one task, which fails with the mistakes. ``name`` is the folder's, which may be wrong itself."""
+    """``<use_case>_broken``: one task, which fails with the mistakes.
+
+    ``name`` is the name of the use case's folder, which may itself be invalid.
+    """
     with DAG(
         dag_id=f"{re.sub(r'[^A-Za-z0-9_.-]', '_', name)}_{TAG}",
         dag_display_name=f"{name}: broken",
-        description="The use case has mistakes, so its DAGs are not there.",
-        # Indented, it is code to Markdown: what was found in the files stays what it is.
+        description="The use case has mistakes, so its DAGs are missing.",
+        # Indented text is code to Markdown: it shows what the files contain, and runs nothing.
         doc_md=f"{__doc__}\n{indent(mistakes, '    ')}\n",
         tags=["updraft", TAG],
         schedule=None,

@@ -14,7 +14,11 @@ RUN_TIMEOUT = timedelta(hours=12)
 
 
 def dag_arguments(use_case: UseCase, part: str, doc: str | None) -> dict[str, Any]:
-    """The arguments that every DAG has. ``part``: data, training, monitoring or rollback; ``doc``: its module's docstring."""
+    """The arguments that every DAG has.
+
+    ``part`` is data, training, monitoring or rollback; ``doc`` is the docstring of its module,
+    which becomes the DAG's documentation, and its first line the DAG's description.
+    """
     return {
         "dag_id": f"{use_case.name}_{part}",
         "dag_display_name": f"{use_case.title}: {part}",
@@ -29,12 +33,12 @@ def dag_arguments(use_case: UseCase, part: str, doc: str | None) -> dict[str, An
             "retries": 1,
             "retry_delay": RETRY_DELAY,
             "execution_timeout": TASK_TIMEOUT,
-            # A task's, because a DAG's own may never be called (airflow#63374).
+            # On the tasks, because the callback of a DAG may never be called (airflow#63374).
             "on_failure_callback": [FailureAlert(use_case)] if use_case.alerts.email else [],
         },
     }
 
 
 def features_asset(use_case: UseCase) -> Asset:
-    """New features are there: what scheduled runs and range runs announce, and what monitoring waits for."""
+    """New features, announced by scheduled runs and range runs, and awaited by monitoring."""
     return Asset(name=f"{use_case.name}_features", uri=f"updraft://{use_case.name}/features")

@@ -1,14 +1,16 @@
 """Raw files become features, partition by partition.
 
-**A run is one partition**: the hour, day or month at which its data interval starts; of a use case without schedule all
-there is. It ingests the raw rows into *bronze*, lets Great Expectations part *clean* from *quarantine*, and builds
-*features*. Running it again changes nothing.
+**A run is one partition**: the hour, day or month at which its data interval starts; without a
+schedule, all of the data. It ingests the raw rows into *bronze*, lets Great Expectations separate
+*clean* from *quarantine*, and builds *features*. Runs are idempotent.
 
 - **Scheduled**: when a partition ends. One without raw rows ends skipped, *no data*.
-- **Backfill** (button or `airflow backfill create`): a run for each partition. Backfills announce nothing downstream.
-- **A whole range in one run**: give *First day* and *Last day* in the trigger form, both included.
-- **One day by hand**: give *First day* alone. Beware of the form's logical date: a manual run at 5 May has 4 May as its
-  interval, while a backfill of 5 May has the 5th.
+- **Backfill** (button or `airflow backfill create`): a run for each partition. Backfills announce
+  nothing downstream.
+- **A complete range in one run**: give *First day* and *Last day* in the trigger form, both
+  included.
+- **One day by hand**: give *First day* alone. Beware of the form's logical date: a manual run at
+  5 May has 4 May as its interval, while a backfill of 5 May has the 5th.
 
 *Data Docs*, behind the task that checks the rows, show every expectation and what broke it.
 """
@@ -22,6 +24,12 @@ from updraft.orchestration.common import dag_arguments, features_asset
 from updraft.orchestration.forms import day
 from updraft.orchestration.links import DataDocsLink
 from updraft.orchestration.spark_job import SparkJob
+
+START_ALONE: dict[Unit, str] = {
+    "hour": "that day alone, all its hours",
+    "day": "the first day alone",
+    "month": "the month of the first day alone",
+}
 
 
 def data_dag(use_case: UseCase) -> DAG:
@@ -47,7 +55,8 @@ def data_dag(use_case: UseCase) -> DAG:
             arguments=arguments,
             links=(DataDocsLink(),),
             task_display_name="Check the rows",
-            doc_md="*Bronze* into *clean* and *quarantine*, by the suites. *Data Docs* show what was found.",
+            doc_md="*Bronze* into *clean* and *quarantine*, by the suites. "
+            "*Data Docs* show what was found.",
         )
         features = SparkJob(
             job="features",
@@ -60,30 +69,29 @@ def data_dag(use_case: UseCase) -> DAG:
         @task(
             outlets=[features_asset(use_case)],
             task_display_name="Announce new features",
-            doc_md="Tells monitoring of new features; backfills tell nothing.",
+            doc_md="Reports new features to monitoring; backfills report nothing.",
         )
         def announce() -> None:
             context: Context = get_current_context()
             if context["dag_run"].run_type == "backfill":
-                raise AirflowSkipException("A backfill announces nothing: old days are no news.")
+                raise AirflowSkipException("Backfills do not announce features.")
 
         ingest >> validate >> features >> announce()
     return dag
 
 
 def _fields(unit: Unit) -> dict[str, Param]:
-    alone = {"hour": "that day alone, all its hours", "day": "the first day alone", "month": "the month of the first day alone"}
-    whole = " Months count as wholes." if unit == "month" else ""
-    return {
-        "start": day(
-            "First day", f"Included. Empty: the {unit} before the logical date above. Leave it empty for a backfill.{whole}"
-        ),
-        "end": day("Last day", f"Included; not before the first day, and not in the future. Empty: {alone[unit]}."),
-    }
+    start = (
+        f"Included. Empty: the {unit} before the logical date above. Leave it empty for a backfill."
+    )
+    if unit == "month":
+        start += " Months are always complete."
+    end = f"Included; not before the first day, and not in the future. Empty: {START_ALONE[unit]}."
+    return {"start": day("First day", start), "end": day("Last day", end)}
 
 
 def _arguments(unit: Unit) -> dict[str, str]:
-    """The days of the form, else the start of the run's data interval."""
+    """Templates of the days in the form; by default, the start of the run's data interval."""
     start = f"dag_run.data_interval_start | {'ts' if unit == 'hour' else 'ds'}"
     return {
         "start": f"{{{{ params.start or ({start}) }}}}",

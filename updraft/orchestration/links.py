@@ -1,4 +1,7 @@
-"""Links from a task to what it has made elsewhere. Asked in the worker, right after the task, however it has ended."""
+"""Links from a task to what it has made elsewhere.
+
+The worker asks for them right after the task, whether it has succeeded or failed.
+"""
 
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -7,7 +10,7 @@ from airflow.sdk import BaseOperatorLink
 from airflow.sdk.configuration import conf
 
 from updraft.core.pages import PAGES, PREFIX
-from updraft.core.reports import page_path, report_uri
+from updraft.core.report_files import page_path, report_uri
 from updraft.core.settings import settings
 
 
@@ -17,7 +20,7 @@ class MlflowRunLink(BaseOperatorLink):
     name = "MLflow run"
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
-        # ti_key is the task instance there.
+        # In the worker, ti_key is the task instance itself.
         report = ti_key.xcom_pull(task_ids=operator.task_id) or {}
         server = settings().mlflow_ui or settings().mlflow_tracking_uri
         if not server or "run_id" not in report:
@@ -26,16 +29,17 @@ class MlflowRunLink(BaseOperatorLink):
 
 
 class PageLink(BaseOperatorLink):
-    """From a task to the page that its job has written, also when that says why it has failed."""
+    """From a task to the page that its job has written, also when the job has failed."""
 
-    name = ""  # Set by those below.
+    name = ""  # Set by the classes below.
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
         report = report_uri(ti_key.dag_id, ti_key.run_id, operator.task_id)
         if not page_path(report).exists():
             return ""
-        below = urlsplit(str(conf.get("api", "base_url", fallback=""))).path.rstrip("/")
-        return below + PREFIX + quote(report.removeprefix("reports").removesuffix(".json") + ".html")
+        base_path = urlsplit(str(conf.get("api", "base_url", fallback=""))).path.rstrip("/")
+        page = report.removeprefix("reports").removesuffix(".json") + ".html"
+        return base_path + PREFIX + quote(page)
 
 
 class DataDocsLink(PageLink):

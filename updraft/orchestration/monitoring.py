@@ -1,15 +1,17 @@
-"""The newest rows are held against those that the champion has learnt from; if they have drifted, training starts.
+"""The newest rows are compared with the champion's training rows; on drift, training starts.
 
-Runs when new features are announced: after scheduled runs and range runs, never after backfills. The drift of each
-column is its population stability index against the training reference, computed in Spark; Evidently draws the page,
-the *Drift report* behind the first task. By hand, another window can be given.
+Runs when new features are announced: after scheduled runs and range runs, never after backfills.
+The drift of each column is its population stability index against the training reference, computed
+in Spark; Evidently draws the page, the *Drift report* behind the first task. By hand, another
+window can be set.
 """
 
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import DAG, Label, Param, get_current_context, task
 
-from updraft.core.reports import DriftReport, report_uri
+from updraft.core.report_files import report_uri
+from updraft.core.reports import DriftReport
 from updraft.core.sections import MAX_WINDOW
 from updraft.core.use_case import UseCase
 from updraft.orchestration.common import dag_arguments, features_asset
@@ -31,14 +33,14 @@ def monitoring_dag(use_case: UseCase) -> DAG:
             arguments={"window": "{{ params.window }}"} if use_case.schedule else {},
             links=(DriftReportLink(),),
             task_display_name="Measure drift",
-            doc_md="Every feature's drift, as figures and as a page.",
+            doc_md="Every feature's drift, as values and as a page.",
         )
 
         @task.branch(task_display_name="Have the rows drifted?", doc_md="Reads the drift report.")
         def has_drifted() -> str:
             run = get_current_context()["dag_run"]
-            found = DriftReport.read(report_uri(run.dag_id, run.run_id, "drift"))
-            return "retrain" if found.detected else "nothing_to_do"
+            report = DriftReport.read(report_uri(run.dag_id, run.run_id, "drift"))
+            return "retrain" if report.detected else "nothing_to_do"
 
         retrain = TriggerDagRunOperator(
             task_id="retrain",
@@ -51,7 +53,7 @@ def monitoring_dag(use_case: UseCase) -> DAG:
         nothing_to_do = EmptyOperator(
             task_id="nothing_to_do",
             task_display_name="The rows are as before: nothing to do",
-            doc_md="The newest rows are like those that were learnt from.",
+            doc_md="The newest rows are like those that the champion was trained on.",
         )
         branch = has_drifted()
         drift >> branch
@@ -67,5 +69,6 @@ def _window(use_case: UseCase) -> Param:
         minimum=1,
         maximum=MAX_WINDOW,
         title="Window",
-        description_md="How many of the newest partitions are held against what the champion has learnt from.",
+        description_md="How many of the newest partitions are compared with the champion's "
+        "training rows.",
     )

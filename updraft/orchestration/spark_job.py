@@ -1,4 +1,4 @@
-"""The operator of every Spark task: submits a script of spark_jobs/, then reads the report that it has written."""
+"""The operator of every Spark task: it submits a script of spark_jobs/, then reads its report."""
 
 import json
 from collections.abc import Mapping
@@ -8,9 +8,9 @@ from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOpe
 from airflow.sdk import BaseOperatorLink, Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
+from updraft.core.arguments import ARGUMENTS, parse_arguments
 from updraft.core.errors import UpdraftError
-from updraft.core.job import check_arguments, parse_arguments
-from updraft.core.reports import error_path, page_path, report_path, report_uri
+from updraft.core.report_files import error_path, page_path, report_path, report_uri
 from updraft.core.settings import REPO, settings
 from updraft.core.spark_conf import spark_conf
 from updraft.core.use_case import UseCase
@@ -22,8 +22,15 @@ CONNECTION = "spark_default"
 class SparkJob(SparkSubmitOperator):
     """Runs ``spark_jobs/<job>.py`` for a use case.
 
-    Skipped when the job reports that there was nothing to do. ``arguments``: the job's own, as templates by name.
-    ``links``: to what the job has made elsewhere. ``short``: the job takes seconds, so it is tuned to start quickly.
+    It is skipped when the job reports that there was nothing to do.
+
+    Args:
+        job: name of the script, and the task's id.
+        use_case: the job's ``--use-case``.
+        arguments: the job's own arguments, as templates by name.
+        links: to what the job has made elsewhere.
+        short: the job takes seconds, so Spark is tuned to start quickly.
+        kwargs: further arguments of the operator.
     """
 
     template_fields = (*SparkSubmitOperator.template_fields, "report")
@@ -38,6 +45,7 @@ class SparkJob(SparkSubmitOperator):
         short: bool = True,
         **kwargs: Any,
     ) -> None:
+        self.arguments_type = ARGUMENTS[job]
         self.report = report_uri("{{ dag.dag_id }}", "{{ run_id }}", job)
         self.operator_extra_links = links
         words = ["--use-case", use_case.name, "--report", self.report]
@@ -54,26 +62,30 @@ class SparkJob(SparkSubmitOperator):
             **kwargs,
         )
 
-    def execute(self, context: Context) -> dict[str, Any]:  # type: ignore[override]  # the report, for XCom
+    def execute(self, context: Context) -> dict[str, Any]:  # type: ignore[override]
+        """Submit the job and return its report, which becomes the task's XCom."""
         try:
             check_form(context["dag_run"], list(context["dag"].params))
-            check_arguments(parse_arguments(self.application_args))
+            parse_arguments(self.arguments_type, self.application_args)
         except UpdraftError as error:
             raise AirflowFailException(str(error)) from None
-        # What an earlier attempt has reported must not pass for this one's.
+        # The files of an earlier attempt must not be taken for this one's.
         for path in (report_path(self.report), error_path(self.report), page_path(self.report)):
             path.unlink(missing_ok=True)
         try:
             super().execute(context)
         except AirflowException as error:
-            told = error_path(self.report)
-            if not told.exists():
+            message = error_path(self.report)
+            if not message.exists():
                 raise
-            # The job's own words instead of spark-submit's command line.
-            raise AirflowException(told.read_text()) from error
+            # The job's own message instead of spark-submit's command line.
+            raise AirflowException(message.read_text()) from error
         path = report_path(self.report)
         if not path.exists():
-            raise AirflowFailException(f"report {path}: not found, though the job has ended. Is UPDRAFT_ROOT the same there?")
+            raise AirflowFailException(
+                f"report {path}: not found, though the job has ended. "
+                "Is UPDRAFT_ROOT the same for the job?"
+            )
         report: dict[str, Any] = json.loads(path.read_text())
         if report["outcome"] != "done":
             raise AirflowSkipException(report["outcome"])

@@ -1,1 +1,1 @@
-"""Whether rows can be trusted: the suites, the audit that parts clean from quarantine."""
+"""Whether rows can be trusted: the suites, and the audit that separates clean rows from others."""

@@ -1,79 +1,70 @@
-"""Data Docs: what Great Expectations has found, as one page for people. GX's own renderers, without its remote parts."""
+"""Data Docs: the results of Great Expectations (GX) as one page for people, without remote parts.
+
+GX's own page loads styles and scripts from five places on the internet. Ours, templates/page.html,
+uses GX's renderers, loads nothing and allows no script to run.
+"""
 
 from collections.abc import Sequence
 from html import escape
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 from jinja2 import pass_context
 from upath import UPath
 
-from updraft.core.reports import write_whole
-from updraft.quality.suites import Checked
+from updraft.core.files import write_atomically
+from updraft.core.schema import BRONZE
+from updraft.quality.suites import CheckedExpectation
 
-# GX's own page loads styles and scripts from five places on the internet. This one needs none, and allows none to run.
-PAGE = """<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><title>{{ title }}</title>
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<style>
-:root { color-scheme: light dark; }
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; padding: 0 2rem; max-width: 75rem; }
-table { border-collapse: collapse; width: 100%; margin: .5rem 0 1.5rem; }
-th, td { text-align: left; vertical-align: top; padding: .35rem 1rem .35rem 0; overflow-wrap: anywhere; }
-tr { border-bottom: 1px solid color-mix(in srgb, currentcolor 20%, transparent); }
-h5 { font-size: 1.2rem; margin: 1.5rem 0 0; } h6 { font-size: 1rem; margin: .5rem 0; }
-a { color: inherit; pointer-events: none; text-decoration: none; } /* They lead to pages of a whole site. */
- p { margin: .3rem 0; } table table { margin: 0; }
-.badge { padding: 0 .4rem; border-radius: .3rem; background: color-mix(in srgb, currentcolor 12%, transparent); }
-.fa-check-circle::before { content: "\\2713"; color: light-dark(#18794e, #4cc38a); font-weight: bold; }
-.fa-times::before, .fa-exclamation-triangle::before { content: "\\2717"; color: light-dark(#cd2b31, #ff6369); }
-</style></head>
-<body><h1>{{ title }}</h1>
-{% for sections in suites %}
-{% for section in sections %}{% set section_loop = loop %}{% include 'section.j2' %}{% endfor %}
-{% endfor %}
-</body></html>
-"""
+TEMPLATES = Path(__file__).parent / "templates"
 
 
-def write_docs(title: str, checked: Sequence[Checked], path: UPath) -> None:
-    """Write one page about all that was checked, suite by suite."""
+def write_docs(title: str, checked: Sequence[CheckedExpectation], path: UPath) -> None:
+    """Write one page about all checked expectations, suite by suite."""
     from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
 
     renderer = ValidationResultsPageRenderer(run_info_at_end=True)
-    suites = {name: list(found) for name, found in groupby(checked, lambda one: one.suite)}
-    # The last section is about GX's version and the run's name, which it does not know.
-    documents = [renderer.render(_result(name, found)).to_json_dict()["sections"][:-1] for name, found in suites.items()]
-    write_whole(path, _view().env.get_template("page.html").render(title=title, suites=documents))
+    suites = []
+    for name, expectations in groupby(checked, lambda expectation: expectation.suite):
+        document = renderer.render(_suite_result(name, list(expectations))).to_json_dict()
+        # The last section is about GX's version and the run's name, which it does not know.
+        suites.append(document["sections"][:-1])
+    template = _view().env.get_template("page.html")
+    write_atomically(path, template.render(title=title, suites=suites))
 
 
-def _result(suite: str, checked: Sequence[Checked]) -> Any:
+def _suite_result(suite: str, checked: Sequence[CheckedExpectation]) -> Any:
     """GX's validation result of one suite, put together from those of its expectations."""
     from great_expectations.core import ExpectationSuiteValidationResult
 
-    good = sum(one.outcome.success for one in checked)
+    successful = sum(expectation.outcome.success for expectation in checked)
     statistics = {
         "evaluated_expectations": len(checked),
-        "successful_expectations": good,
-        "unsuccessful_expectations": len(checked) - good,
-        "success_percent": 100 * good / len(checked),
+        "successful_expectations": successful,
+        "unsuccessful_expectations": len(checked) - successful,
+        "success_percent": 100 * successful / len(checked),
     }
     return ExpectationSuiteValidationResult(
-        success=good == len(checked),
-        results=[_with_share(one.result) for one in checked],
+        success=successful == len(checked),
+        results=[_with_failing_share(expectation.result) for expectation in checked],
         suite_name=suite,
         suite_parameters={},
         statistics=statistics,
-        meta={"batch_spec": {"data_asset_name": "bronze"}},
+        meta={"batch_spec": {"data_asset_name": BRONZE}},
     )
 
 
-def _with_share(result: Any) -> Any:
-    """Of an expectation that holds only yes or no was asked; where it is about single rows, that means of all of them."""
+def _with_failing_share(result: Any) -> Any:
+    """Add 0 % failing rows to an expectation that every row meets.
+
+    Successful expectations were asked only for yes or no, so GX would call their share unknown.
+    """
     from great_expectations.expectations.expectation import ColumnMapExpectation
 
-    every_row = result.expectation_config.kwargs.get("mostly", 1) == 1
-    if result.success and every_row and isinstance(result.expectation_config.to_domain_obj(), ColumnMapExpectation):
+    config = result.expectation_config
+    holds_for_every_row = result.success and config.kwargs.get("mostly", 1) == 1
+    if holds_for_every_row and isinstance(config.to_domain_obj(), ColumnMapExpectation):
         result.result["unexpected_percent"] = 0.0
     return result
 
@@ -81,23 +72,25 @@ def _with_share(result: Any) -> Any:
 def _view() -> Any:
     """GX's view of a document, with our page around its sections."""
     from great_expectations.render.view.view import DefaultJinjaPageView
-    from jinja2 import ChoiceLoader, DictLoader
+    from jinja2 import ChoiceLoader, FileSystemLoader
 
     view = DefaultJinjaPageView()
     assert view.env.loader
-    view.env.loader = ChoiceLoader([DictLoader({"page.html": PAGE}), view.env.loader])
+    view.env.loader = ChoiceLoader([FileSystemLoader(TEMPLATES), view.env.loader])
     render = view.env.filters["render_content_block"]
 
     @pass_context
-    def escaping(context: Any, block: Any, *arguments: Any, **more: Any) -> Any:
-        return render(context, _escaped(block), *arguments, **more)
+    def render_escaped(context: Any, block: Any, *arguments: Any, **options: Any) -> Any:
+        return render(context, _escaped(block), *arguments, **options)
 
-    view.env.filters["render_content_block"] = escaping
+    view.env.filters["render_content_block"] = render_escaped
     return view
 
 
 def _escaped(block: Any) -> Any:
-    """A plain text in a document comes from the data or the suite; GX's view would take it for HTML."""
+    """Escape plain text, which comes from the data or the suite; GX's view takes it for HTML."""
     if isinstance(block, str):
         return escape(block)
-    return [_escaped(one) if isinstance(one, str) else one for one in block] if isinstance(block, list) else block
+    if isinstance(block, list):
+        return [escape(item) if isinstance(item, str) else item for item in block]
+    return block

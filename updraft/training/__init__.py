@@ -1,1 +1,1 @@
-"""Models: which rows they learn from, the algorithm families, the search, export, evaluation, records in MLflow."""
+"""Training: the split of the rows, the algorithm families, the search, the export, registration."""

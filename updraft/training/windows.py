@@ -1,6 +1,7 @@
-"""Which rows a challenger is trained, tuned and evaluated on.
+"""How the rows are split into training rows and holdout, and the training rows into folds.
 
-Partitions are cut in time order, the holdout newest. A snapshot has no time: its keys are split once and for all.
+Partitions are split in time order, the newest are the holdout. A snapshot has no time: each of its
+keys is assigned to a split once and for all.
 """
 
 from dataclasses import dataclass
@@ -13,26 +14,27 @@ from pyspark.sql import functions as F
 from updraft.core.errors import UpdraftError
 from updraft.core.interval import SNAPSHOT, Interval, on_days
 from updraft.core.kinds import Task
-from updraft.core.schema import EVENT_DATE, HOLDOUT, LABEL, ROW_ID, SPLIT, TRAIN
+from updraft.core.schema import EVENT_DATE, HOLDOUT_ROWS, LABEL, ROW_ID, TRAIN, TRAIN_ROWS
 from updraft.core.sections import Model
+from updraft.data.labels import labelled_rows
 
 PART = "__part"
-TRAIN_SPLIT, HOLDOUT_SPLIT = f"{SPLIT} = '{TRAIN}'", f"{SPLIT} = '{HOLDOUT}'"
 
 
 class Fold(NamedTuple):
-    """Conditions on the rows that a fold learns from and is judged on, and what errors call them."""
+    """SQL conditions on a fold's training and validation rows, and the names of both in errors."""
 
-    learns: str
-    judged: str
-    learns_from: str
-    judged_on: str
+    train: str
+    validation: str
+    train_name: str
+    validation_name: str
 
 
-class Cut(Protocol):
-    """How rows are cut: conditions on those of training and holdout, and ``blocks`` of the former, the newest last.
+class DataSplit(Protocol):
+    """How rows are split: SQL conditions on the rows of training and holdout, and folds.
 
-    The intervals hold the days of both; ``name`` says in words what is trained on.
+    ``folds``: those of the training rows, the one with the newest validation rows last. The
+    intervals hold the days of both parts. ``name`` describes the training rows in words.
     """
 
     @property
@@ -42,7 +44,7 @@ class Cut(Protocol):
     def holdout_rows(self) -> str: ...
 
     @property
-    def blocks(self) -> list[Fold]: ...
+    def folds(self) -> list[Fold]: ...
 
     @property
     def train_interval(self) -> Interval: ...
@@ -54,20 +56,21 @@ class Cut(Protocol):
     def name(self) -> str: ...
 
     def prepare(self, train: DataFrame) -> DataFrame:
-        """The training rows with all that the conditions of ``blocks`` speak of."""
+        """The training rows with every column that the conditions of ``folds`` refer to."""
         ...
 
 
 @dataclass(frozen=True)
-class Windows:
-    """``train`` and ``holdout``: days with labelled rows. ``folds``: blocks inside ``train``, oldest first.
+class TimeSplit:
+    """``train`` and ``holdout``: days with labelled rows, in order.
 
-    A block validates what was trained on the days before it.
+    ``blocks``: the days of each validation block inside ``train``, the oldest block first. A block
+    validates a model that was trained on the days before it.
     """
 
     train: list[date]
     holdout: list[date]
-    folds: list[list[date]]
+    blocks: list[list[date]]
 
     @property
     def train_rows(self) -> str:
@@ -78,12 +81,8 @@ class Windows:
         return on_days(self.holdout)
 
     @property
-    def blocks(self) -> list[Fold]:
-        found = []
-        for block in self.folds:
-            before = [day for day in self.train if day < block[0]]
-            found.append(Fold(on_days(before), on_days(block), f"{before[0]} to {before[-1]}", f"{block[0]} to {block[-1]}"))
-        return found
+    def folds(self) -> list[Fold]:
+        return [self._fold(block) for block in self.blocks]
 
     @property
     def train_interval(self) -> Interval:
@@ -100,31 +99,47 @@ class Windows:
     def prepare(self, train: DataFrame) -> DataFrame:
         return train
 
+    def _fold(self, block: list[date]) -> Fold:
+        earlier = [day for day in self.train if day < block[0]]
+        return Fold(
+            train=on_days(earlier),
+            validation=on_days(block),
+            train_name=f"{earlier[0]} to {earlier[-1]}",
+            validation_name=f"{block[0]} to {block[-1]}",
+        )
+
 
 @dataclass(frozen=True)
-class Splits:
-    """A snapshot's rows by their frozen split. The first ``folds`` of ``parts`` equal parts of the training rows validate.
+class KeySplit:
+    """A snapshot's rows by the split of their keys.
 
-    Each part is predicted by a model of all others. A row's part follows from a hash of its key, ``by_label`` class by class.
+    The training rows are divided into ``parts`` of equal size. Each of the first
+    ``validation_parts`` validates a model that was trained on all other parts (cross-validation).
+    The part of a row follows from a hash of its key; ``stratified``: within each class.
     """
 
     parts: int
-    folds: int
-    by_label: bool
+    validation_parts: int
+    stratified: bool
 
     @property
     def train_rows(self) -> str:
-        return TRAIN_SPLIT
+        return TRAIN_ROWS
 
     @property
     def holdout_rows(self) -> str:
-        return HOLDOUT_SPLIT
+        return HOLDOUT_ROWS
 
     @property
-    def blocks(self) -> list[Fold]:
+    def folds(self) -> list[Fold]:
         return [
-            Fold(f"{PART} <> {n}", f"{PART} = {n}", f"all parts but {n + 1} of {self.parts}", f"part {n + 1} of {self.parts}")
-            for n in range(self.folds)
+            Fold(
+                train=f"{PART} <> {n}",
+                validation=f"{PART} = {n}",
+                train_name=f"all parts but {n + 1} of {self.parts}",
+                validation_name=f"part {n + 1} of {self.parts}",
+            )
+            for n in range(self.validation_parts)
         ]
 
     @property
@@ -140,44 +155,50 @@ class Splits:
         return f"the split {TRAIN}"
 
     def prepare(self, train: DataFrame) -> DataFrame:
-        stratum = F.col(LABEL) if self.by_label else F.lit(0)
-        in_stratum = F.row_number().over(Window.partitionBy(stratum).orderBy(F.xxhash64(ROW_ID), ROW_ID))
-        return train.withColumn(PART, in_stratum % self.parts)
+        stratum = F.col(LABEL) if self.stratified else F.lit(0)
+        by_hash = Window.partitionBy(stratum).orderBy(F.xxhash64(ROW_ID), ROW_ID)
+        return train.withColumn(PART, F.row_number().over(by_hash) % self.parts)
 
 
-def usable(frame: DataFrame, task: Task) -> DataFrame:
-    """The rows from which a model of the task can learn, and on which it can be judged: labelled ones; for clusters all."""
-    return frame if task.kind == "clustering" else frame.where(F.col(LABEL).isNotNull())
-
-
-def cut(frame: DataFrame, task: Task, model: Model, snapshot: bool) -> Cut:
-    """Cut a features table, as ``windows`` does or, if it is a snapshot, by its splits."""
-    if not snapshot:
-        days = usable(frame, task).select(EVENT_DATE).distinct().collect()
-        return windows([row[EVENT_DATE] for row in days], model)
-    # As many parts as make each about as large as the holdout.
-    parts = round((1 - model.holdout) / model.holdout)
-    return Splits(max(parts, model.search.folds, 2), model.search.folds, task.kind in ("binary", "multiclass"))
-
-
-def windows(labelled: list[date], model: Model) -> Windows:
-    """Cut the labelled days: the newest ``holdout`` are kept apart, the ``window`` before them are trained on.
+def split_data(frame: DataFrame, task: Task, model: Model, snapshot: bool) -> DataSplit:
+    """Split a features table: by ``split_days`` or, if it is a snapshot, by its keys.
 
     Raises:
-        UpdraftError: there are too few days for the holdout, the folds and something before the first fold.
+        UpdraftError: see ``split_days``.
     """
-    days, holdout = sorted(labelled), int(model.holdout)
-    need = holdout * (model.search.folds + 1) + 1
-    if len(days) < need:
+    if not snapshot:
+        days = labelled_rows(frame, task).select(EVENT_DATE).distinct().collect()
+        return split_days([row[EVENT_DATE] for row in days], model)
+    parts_as_large_as_the_holdout = round((1 - model.holdout) / model.holdout)
+    return KeySplit(
+        parts=max(parts_as_large_as_the_holdout, model.search.folds, 2),
+        validation_parts=model.search.folds,
+        stratified=task.traits.has_classes,
+    )
+
+
+def split_days(days: list[date], model: Model) -> TimeSplit:
+    """Split days with labelled rows: the newest ``holdout``, and the ``window`` before to train on.
+
+    Raises:
+        UpdraftError: there are too few days for the holdout, the folds and one before the folds.
+    """
+    days = sorted(days)
+    holdout = int(model.holdout)
+    folds = model.search.folds
+    min_days = holdout * (folds + 1) + 1
+    if len(days) < min_days:
         raise UpdraftError(
-            f"training: found {len(days)} labelled partitions, expected at least {need} "
-            f"(a holdout of {holdout}, {model.search.folds} folds as long, and one before). Backfill more days."
+            f"training: found {len(days)} labelled partitions, expected at least {min_days} "
+            f"(a holdout of {holdout}, {folds} folds of the same length, and one before them). "
+            "Backfill more days."
         )
-    train, kept = days[:-holdout][-model.window :], days[-holdout:]
-    if len(train) <= holdout * model.search.folds:
+    train = days[:-holdout][-model.window :]
+    if len(train) <= holdout * folds:
         raise UpdraftError(
-            f"model.window: found {model.window} partitions, expected more than the {model.search.folds} folds "
+            f"model.window: found {model.window} partitions, expected more than the {folds} folds "
             f"of {holdout} that lie in it. Widen model.window or lower model.search.folds."
         )
-    ends = [len(train) - holdout * n for n in range(model.search.folds)]
-    return Windows(train, kept, [train[end - holdout : end] for end in reversed(ends)])
+    ends = [len(train) - holdout * n for n in reversed(range(folds))]
+    blocks = [train[end - holdout : end] for end in ends]
+    return TimeSplit(train=train, holdout=days[-holdout:], blocks=blocks)

@@ -2,7 +2,7 @@
 WITH reported AS (
   SELECT
     *,
-    -- the nearest weather report may have come after the accident; then it was not known
+    -- the nearest weather report may be later than the accident; then it was not known
     coalesce(try_to_timestamp(Weather_Timestamp) <= event_time, false)         AS weather_known
   FROM clean
 )
@@ -32,7 +32,7 @@ SELECT
   c.Stop                                                                       AS stop_sign,
   c.Traffic_Signal                                                             AS traffic_signal,
 
-  -- who reports it
+  -- the reporting source
   c.Source                                                                     AS source,
 
   -- the weather

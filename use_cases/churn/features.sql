@@ -24,7 +24,7 @@ SELECT
     service -> service = 'Yes'
   ))                                                                           AS num_optional_services,
 
-  -- the contract and what it costs; who has just come has not been billed yet
+  -- the contract and its costs; new customers have not been billed yet
   c.tenure,
   c.Contract                                                                   AS contract,
   c.PaperlessBilling                                                           AS paperless_billing,

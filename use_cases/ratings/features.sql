@@ -1,4 +1,4 @@
--- One row for each clean rating: who rates what. The model learns the rest from the ratings.
+-- One row for each clean rating: which user rates which item. The model learns the factors itself.
 SELECT
   row_id,
   event_time,

@@ -11,7 +11,7 @@ SELECT
   c.weekday,
   c.holiday,
   c.workingday,
-  -- commuters come on working days, others at noon: each hour of either kind of day is a category of its own
+  -- commuters ride on working days, others at noon: each hour of either is a category
   concat(CASE WHEN c.workingday = 1 THEN 'working' ELSE 'free' END, '-', lpad(c.hr, 2, '0')) AS hour_of_day_kind,
 
   -- the weather

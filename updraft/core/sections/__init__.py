@@ -1,21 +1,13 @@
-"""The sections of ``use_case.yaml``. Strict, frozen, and every mistake is named at its own key."""
+"""The sections of ``use_case.yaml``: strict, immutable, every mistake reported at its own key."""
 
-from updraft.core.sections.base import Share, Strict, Whole
-from updraft.core.sections.data import SUFFIXES, Catalog, ColumnType, Data, Lookup, Target
-from updraft.core.sections.model import Algorithm, Bounds, Choices, Costs, Model, Search
-from updraft.core.sections.policy import (
-    MAX_WINDOW,
-    Alerts,
-    Days,
-    Demo,
-    Drift,
-    Gate,
-    Required,
-    Schedule,
-    Serving,
-    Slices,
-    Spark,
-)
+from updraft.core.sections.base import Context, Share, Strict
+from updraft.core.sections.data import SUFFIXES, Data
+from updraft.core.sections.data_parts import Catalog, ColumnType, Lookup, Target
+from updraft.core.sections.gate import Gate, Required, Slices
+from updraft.core.sections.model import Costs, Model
+from updraft.core.sections.operations import MAX_WINDOW, Alerts, Drift, Serving, Spark
+from updraft.core.sections.schedule import Schedule
+from updraft.core.sections.search import Algorithm, Bounds, Choices, Search
 
 __all__ = [
     "MAX_WINDOW",
@@ -26,10 +18,9 @@ __all__ = [
     "Catalog",
     "Choices",
     "ColumnType",
+    "Context",
     "Costs",
     "Data",
-    "Days",
-    "Demo",
     "Drift",
     "Gate",
     "Lookup",
@@ -43,5 +34,4 @@ __all__ = [
     "Spark",
     "Strict",
     "Target",
-    "Whole",
 ]

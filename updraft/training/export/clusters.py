@@ -1,4 +1,4 @@
-"""Clusterings as ONNX: the place of the nearest centre, of the end of a path through a tree, of the likeliest Gaussian."""
+"""Clusterings as ONNX: nearest centre, path through a tree of centres, likeliest Gaussian."""
 
 import json
 import math
@@ -7,13 +7,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from updraft.training.export.graph import Array, Graph
-from updraft.training.export.saved import saved, table
+from updraft.training.export.saved import read_table, saved_model
 
-EPSILON = float(np.finfo(np.float64).eps)  # What Spark adds to each likelihood, and below which it takes a variance for none.
+# Spark adds it to each likelihood, and takes smaller variances, relative to the largest, for 0.
+EPSILON = float(np.finfo(np.float64).eps)
 
 
 class Node(NamedTuple):
-    """A cluster that was divided into ``children``, or one that is left; Spark's ``number`` of it."""
+    """A cluster with the ``number`` that Spark gave it; ``children`` if it was divided."""
 
     number: int
     center: Array
@@ -21,64 +22,96 @@ class Node(NamedTuple):
 
 
 def k_means(graph: Graph, features: str, model: Any) -> str:
-    """The cluster, shape (rows, 1)."""
-    costs = _costs(graph, features, np.array(model.clusterCenters()), model.getDistanceMeasure())
+    """The cluster, of shape (rows, 1)."""
+    centers = np.array(model.clusterCenters())
+    costs = _costs(graph, features, centers, model.getDistanceMeasure())
     return graph.double(graph.add("ArgMin", costs, axis=1))
 
 
 def bisecting_k_means(graph: Graph, features: str, model: Any) -> str:
-    """The cluster, shape (rows, 1): from the root on, the nearer of the two children; not the nearest of all leaves."""
+    """The cluster, of shape (rows, 1).
+
+    Follows the nearer child from the root; the leaf reached need not be the nearest leaf.
+    """
     root, nodes = _tree(model)
-    place = {number: n for n, number in enumerate(nodes)}
-    first, second = (
-        np.array([place[node.children[side]] if node.children else place[node.number] for node in nodes.values()])
-        for side in (0, -1)
-    )
-    costs = _costs(graph, features, np.array([node.center for node in nodes.values()]), model.getDistanceMeasure())
+    index = {number: n for n, number in enumerate(nodes)}
+    first_child = _child_indices(nodes, index, 0)
+    second_child = _child_indices(nodes, index, -1)
+    centers = np.array([node.center for node in nodes.values()])
+    costs = _costs(graph, features, centers, model.getDistanceMeasure())
     rows = graph.add("Gather", graph.add("Shape", features), np.array([0]), axis=0)
-    here = graph.add("Expand", np.array([[place[root]]]), graph.add("Concat", rows, np.array([1]), axis=0))
+    shape = graph.add("Concat", rows, np.array([1]), axis=0)
+    node = graph.add("Expand", np.array([[index[root]]]), shape)
     for _ in range(_depth(root, nodes)):
-        one, other = (graph.add("Gather", side, here, axis=0) for side in (first, second))
-        nearer = graph.add(
+        first = graph.add("Gather", first_child, node, axis=0)
+        second = graph.add("Gather", second_child, node, axis=0)
+        is_first_nearer = graph.add(
             "LessOrEqual",
-            graph.add("GatherElements", costs, one, axis=1),
-            graph.add("GatherElements", costs, other, axis=1),
+            graph.add("GatherElements", costs, first, axis=1),
+            graph.add("GatherElements", costs, second, axis=1),
         )
-        here = graph.add("Where", nearer, one, other)
-    return graph.double(graph.add("Gather", np.array(list(nodes)), here, axis=0))
+        node = graph.add("Where", is_first_nearer, first, second)
+    return graph.double(graph.add("Gather", np.array(list(nodes)), node, axis=0))
 
 
 def gaussian_mixture(graph: Graph, features: str, model: Any) -> str:
-    """The cluster, shape (rows, 1). Far from all Gaussians Spark tells none from another and answers 0; so does this."""
+    """The cluster, of shape (rows, 1).
+
+    Far from all Gaussians Spark cannot distinguish them and answers 0; so does this.
+    """
+    gaussians = model.gaussiansDF.select("mean", "cov").collect()
     likelihoods = []
-    for weight, found in zip(model.weights, model.gaussiansDF.select("mean", "cov").collect(), strict=True):
-        variances, directions = np.linalg.eigh(found.cov.toArray())
-        kept = variances > EPSILON * variances.max() * len(variances)
-        root = directions[:, kept] / np.sqrt(variances[kept])
-        constant = -0.5 * (len(variances) * math.log(2 * math.pi) + np.log(variances[kept]).sum())
-        apart = graph.add("MatMul", graph.add("Sub", features, found.mean.toArray()), root)
-        square = graph.add("ReduceSumSquare", apart, axes=[1], keepdims=1)
-        density = graph.add("Exp", graph.add("Add", graph.add("Mul", square, -0.5), constant))
-        likelihoods.append(graph.add("Add", graph.add("Mul", density, float(weight)), EPSILON))
-    return graph.double(graph.add("ArgMax", graph.beside(likelihoods), axis=1))
+    for weight, gaussian in zip(model.weights, gaussians, strict=True):
+        variances, directions = np.linalg.eigh(gaussian.cov.toArray())
+        is_positive = variances > EPSILON * variances.max() * len(variances)
+        root = directions[:, is_positive] / np.sqrt(variances[is_positive])
+        log_determinant = np.log(variances[is_positive]).sum()
+        constant = -0.5 * (len(variances) * math.log(2 * math.pi) + log_determinant)
+        difference = graph.add("Sub", features, gaussian.mean.toArray())
+        whitened = graph.add("MatMul", difference, root)
+        square = graph.add("ReduceSumSquare", whitened, axes=[1], keepdims=1)
+        log_density = graph.add("Add", graph.add("Mul", square, -0.5), constant)
+        density = graph.add("Exp", log_density)
+        weighted_density = graph.add("Mul", density, float(weight))
+        likelihoods.append(graph.add("Add", weighted_density, EPSILON))
+    return graph.double(graph.add("ArgMax", graph.concat(likelihoods), axis=1))
 
 
 def _costs(graph: Graph, features: str, centers: Array, measure: str) -> str:
-    """How far each centre is, up to what all centres of a row have in common; shape (rows, centers)."""
+    """The distance to each centre, of shape (rows, centres).
+
+    Terms that are the same for all centres of a row are left out.
+    """
     if measure == "cosine":
-        return graph.add("MatMul", features, -(centers / np.linalg.norm(centers, axis=1, keepdims=True)).T)
-    return graph.add("Add", graph.add("MatMul", features, -2 * centers.T), (centers**2).sum(axis=1))
+        directions = centers / np.linalg.norm(centers, axis=1, keepdims=True)
+        return graph.add("MatMul", features, -directions.T)
+    products = graph.add("MatMul", features, -2 * centers.T)
+    return graph.add("Add", products, (centers**2).sum(axis=1))
+
+
+def _child_indices(nodes: dict[int, Node], index: dict[int, int], side: int) -> Array:
+    """The index of each node's first or last child, of shape (nodes,); a leaf's own index."""
+    numbers = [node.children[side] if node.children else node.number for node in nodes.values()]
+    return np.array([index[number] for number in numbers])
 
 
 def _tree(model: Any) -> tuple[int, dict[int, Node]]:
-    """The root's number and the nodes by number, as Spark saves them: pyspark itself shows the leaves only."""
-    with saved(model) as folder:
-        root = json.loads(next((folder / "data" / "metadata").glob("part-*")).read_text())["rootId"]
-        rows = table(folder / "data" / "data")
+    """The number of the root, and the nodes by number, as Spark saves them.
+
+    pyspark itself gives access to the leaves only.
+    """
+    with saved_model(model) as folder:
+        metadata = next((folder / "data" / "metadata").path.glob("part-*"))
+        root = json.loads(metadata.read_text())["rootId"]
+        rows = read_table(folder / "data" / "data")
     columns = zip(rows["index"], rows["center"], rows["children"], strict=True)
-    nodes = [Node(int(number), center.toArray(), list(map(int, children))) for number, center, children in columns]
+    nodes = [
+        Node(int(number), center.toArray(), list(map(int, children)))
+        for number, center, children in columns
+    ]
     return int(root), {node.number: node for node in nodes}
 
 
 def _depth(number: int, nodes: dict[int, Node]) -> int:
-    return max((1 + _depth(child, nodes) for child in nodes[number].children), default=0)
+    depths = [_depth(child, nodes) for child in nodes[number].children]
+    return 1 + max(depths) if depths else 0

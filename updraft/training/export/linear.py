@@ -1,4 +1,4 @@
-"""Models that are a weighted sum and a link, as ONNX: logistic and linear regression, generalized ones, naive Bayes."""
+"""Models of a weighted sum and a link as ONNX: logistic, linear and generalized, naive Bayes."""
 
 import math
 from typing import Any
@@ -9,79 +9,112 @@ from onnx import TensorProto
 from updraft.core.errors import UpdraftError
 from updraft.training.export.graph import Array, Graph
 
-TINY, HUGE = 1e-16, float(np.finfo(np.float64).max)  # Between which Spark keeps a mean.
+# The limits of a mean in Spark.
+TINY = 1e-16
+HUGE = float(np.finfo(np.float64).max)
+LIMITS = {"gaussian": (-HUGE, HUGE), "binomial": (TINY, 1 - TINY)}
+DEFAULT_LINKS = {
+    "gaussian": "identity",
+    "binomial": "logit",
+    "poisson": "log",
+    "gamma": "inverse",
+}
+LINKS_OF_POWERS = {0.0: "log", 1.0: "identity", -1.0: "inverse", 0.5: "sqrt"}
 
 
 def logistic_regression(graph: Graph, features: str, model: Any) -> str:
-    """Probabilities, shape (rows, width)."""
+    """Probabilities, of shape (rows, width)."""
     weights = model.coefficientMatrix.toArray()
-    return classes(graph, weighted(graph, features, weights, model.interceptVector.toArray()), len(weights))
+    sums = weighted_sums(graph, features, weights, model.interceptVector.toArray())
+    return class_probabilities(graph, sums, len(weights))
 
 
 def linear_regression(graph: Graph, features: str, model: Any) -> str:
-    """Shape (rows, 1)."""
-    return weighted(graph, features, model.coefficients.toArray().reshape(1, -1), np.array([model.intercept]))
+    """The prediction, of shape (rows, 1)."""
+    weights = model.coefficients.toArray().reshape(1, -1)
+    return weighted_sums(graph, features, weights, np.array([model.intercept]))
 
 
 def generalized_linear_regression(graph: Graph, features: str, model: Any) -> str:
-    """The mean, shape (rows, 1)."""
+    """The mean, of shape (rows, 1)."""
     eta = linear_regression(graph, features, model)
     family = model.getFamily().lower()
+    power = 1.0
     if family == "tweedie":
         variance = model.getVariancePower()
         power = model.getLinkPower() if model.isSet("linkPower") else 1 - variance
-        link = {0.0: "log", 1.0: "identity", -1.0: "inverse", 0.5: "sqrt"}.get(power, "power")
+        link = LINKS_OF_POWERS.get(power, "power")
         family = "gaussian" if variance == 0 else family
+    elif model.isSet("link"):
+        link = model.getLink().lower()
     else:
-        defaults = {"gaussian": "identity", "binomial": "logit", "poisson": "log", "gamma": "inverse"}
-        link, power = (model.getLink().lower() if model.isSet("link") else defaults[family]), 1.0
-    lowest, highest = {"gaussian": (-HUGE, HUGE), "binomial": (TINY, 1 - TINY)}.get(family, (TINY, HUGE))
+        link = DEFAULT_LINKS[family]
+    lowest, highest = LIMITS.get(family, (TINY, HUGE))
     return graph.add("Clip", _mean(graph, eta, link, power), lowest, highest)
 
 
 def naive_bayes(graph: Graph, features: str, model: Any) -> str:
-    """Probabilities, shape (rows, width)."""
-    prior, logs, kind = model.pi.toArray(), model.theta.toArray(), model.getModelType()
-    match kind:
+    """Probabilities, of shape (rows, width)."""
+    prior = model.pi.toArray()
+    theta = model.theta.toArray()  # Logarithms of probabilities; means for the Gaussian type.
+    model_type = model.getModelType()
+    match model_type:
         case "multinomial":
-            sums = weighted(graph, features, logs, prior)
+            sums = weighted_sums(graph, features, theta, prior)
         case "complement":
-            sums = weighted(graph, features, logs, np.zeros(len(prior)))
+            sums = weighted_sums(graph, features, theta, np.zeros(len(prior)))
         case "bernoulli":
-            absent = np.log1p(-np.exp(logs))
-            sums = weighted(graph, features, logs - absent, prior + absent.sum(axis=1))
+            log_complements = np.log1p(-np.exp(theta))
+            intercepts = prior + log_complements.sum(axis=1)
+            sums = weighted_sums(graph, features, theta - log_complements, intercepts)
         case "gaussian":
-            sums = _gaussian(graph, features, prior, logs, model.sigma.toArray())
+            sums = _gaussian_sums(graph, features, prior, theta, model.sigma.toArray())
         case _:
-            raise UpdraftError(f"export: found the naive Bayes {kind}, which it does not know.")
-    return classes(graph, sums, len(prior))
+            raise UpdraftError(
+                f"export: found modelType {model_type!r}, expected multinomial, complement, "
+                "bernoulli or gaussian. Change model.algorithms.naive_bayes."
+            )
+    return class_probabilities(graph, sums, len(prior))
 
 
-def weighted(graph: Graph, features: str, weights: Array, intercepts: Array) -> str:
-    """``weights`` of shape (outputs, features), ``intercepts`` of shape (outputs,)."""
+def weighted_sums(graph: Graph, features: str, weights: Array, intercepts: Array) -> str:
+    """Of shape (rows, sums); ``weights`` (sums, features), ``intercepts`` (sums,)."""
     return graph.add("Add", graph.add("MatMul", features, weights.T), intercepts)
 
 
-def classes(graph: Graph, logs: str, number: int) -> str:
-    """Probabilities, shape (rows, width): of one number, which is log-odds, or of a number for each class."""
+def class_probabilities(graph: Graph, sums: str, number: int) -> str:
+    """Probabilities, of shape (rows, width).
+
+    ``sums`` of shape (rows, ``number``): the log-odds of class 1, or the logarithm of each class's
+    probability up to a constant.
+    """
     if number == 1:
-        chances = graph.add("Sigmoid", logs)
-        return chances if graph.width == 1 else graph.beside([graph.add("Sub", 1.0, chances), chances])
-    chances = graph.add("Softmax", logs, axis=1)
-    return chances if graph.width > 1 else graph.add("Gather", chances, np.array([1]), axis=1)
+        positive = graph.add("Sigmoid", sums)
+        if graph.width == 1:
+            return positive
+        return graph.concat([graph.add("Sub", 1.0, positive), positive])
+    probabilities = graph.add("Softmax", sums, axis=1)
+    if graph.width > 1:
+        return probabilities
+    return graph.add("Gather", probabilities, np.array([1]), axis=1)
 
 
-def _gaussian(graph: Graph, features: str, prior: Array, means: Array, variances: Array) -> str:
-    logs = []
+def _gaussian_sums(
+    graph: Graph, features: str, prior: Array, means: Array, variances: Array
+) -> str:
+    """The log-likelihood of each class, of shape (rows, classes)."""
+    sums = []
     for weight, mean, variance in zip(prior, means, variances, strict=True):
-        apart = graph.add("Sub", features, mean)
-        square = graph.add("MatMul", graph.add("Mul", apart, apart), (-0.5 / variance).reshape(-1, 1))
-        logs.append(graph.add("Add", square, weight - 0.5 * np.log(2 * math.pi * variance).sum()))
-    return graph.beside(logs)
+        difference = graph.add("Sub", features, mean)
+        squares = graph.add("Mul", difference, difference)
+        distance = graph.add("MatMul", squares, (-0.5 / variance).reshape(-1, 1))
+        constant = weight - 0.5 * np.log(2 * math.pi * variance).sum()
+        sums.append(graph.add("Add", distance, constant))
+    return graph.concat(sums)
 
 
 def _mean(graph: Graph, eta: str, link: str, power: float) -> str:
-    """What the link function has made ``eta`` of."""
+    """The inverse of the link function, applied to the linear predictor ``eta``."""
     match link:
         case "identity":
             mean = eta
@@ -96,10 +129,17 @@ def _mean(graph: Graph, eta: str, link: str, power: float) -> str:
         case "logit":
             mean = graph.add("Sigmoid", eta)
         case "cloglog":
-            mean = graph.add("Sub", 1.0, graph.add("Exp", graph.add("Neg", graph.add("Exp", eta))))
-        case "probit":  # ONNX Runtime knows the error function in single precision only.
-            single = graph.add("Cast", graph.add("Mul", eta, math.sqrt(0.5)), to=TensorProto.FLOAT)
-            mean = graph.add("Mul", graph.add("Add", graph.double(graph.add("Erf", single)), 1.0), 0.5)
+            survival = graph.add("Exp", graph.add("Neg", graph.add("Exp", eta)))
+            mean = graph.add("Sub", 1.0, survival)
+        case "probit":  # ONNX Runtime has the error function in single precision only.
+            scaled = graph.add("Mul", eta, math.sqrt(0.5))
+            single = graph.add("Cast", scaled, to=TensorProto.FLOAT)
+            erf = graph.double(graph.add("Erf", single))
+            mean = graph.add("Mul", graph.add("Add", erf, 1.0), 0.5)
         case _:
-            raise UpdraftError(f"export: found the link {link}, which it does not know.")
+            raise UpdraftError(
+                f"export: found link {link!r}, expected identity, log, inverse, sqrt, power, "
+                "logit, cloglog or probit. "
+                "Change model.algorithms.generalized_linear_regression."
+            )
     return mean

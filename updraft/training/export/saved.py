@@ -1,4 +1,4 @@
-"""Models of Spark ML as it saves them: one read, and no call into the JVM for each part."""
+"""Spark ML models as Spark saves them: read at once, instead of by a JVM call for each part."""
 
 import uuid
 from collections.abc import Iterator
@@ -7,24 +7,24 @@ from typing import Any
 
 import pandas as pd
 from pyspark.sql import SparkSession
-from upath import UPath
 
+from updraft.core.locations import Location
 from updraft.core.settings import settings
 
 
 @contextmanager
-def saved(model: Any) -> Iterator[UPath]:
-    """The folder that holds the model for a while: under the root, which Spark's workers see too."""
-    folder = settings().path("scratch", uuid.uuid4().hex)
+def saved_model(model: Any) -> Iterator[Location]:
+    """A temporary folder with the saved model, under the root, which Spark's workers see too."""
+    folder = settings().location("scratch", uuid.uuid4().hex)
     try:
-        model.write().save(str(folder))
+        model.write().save(folder.spark)
         yield folder
     finally:
-        if folder.exists():
-            folder.fs.rm(folder.path, recursive=True)
+        if folder.path.exists():
+            folder.path.fs.rm(folder.path.path, recursive=True)
 
 
-def table(folder: UPath, *expressions: str) -> pd.DataFrame:
-    """A table that a model keeps in Parquet: all columns, or what the SQL expressions say."""
-    found = SparkSession.builder.getOrCreate().read.parquet(str(folder))
-    return found.selectExpr(*(expressions or ["*"])).toPandas()
+def read_table(folder: Location, *expressions: str) -> pd.DataFrame:
+    """A Parquet table of a saved model: all its columns, or the SQL ``expressions`` on them."""
+    table = SparkSession.builder.getOrCreate().read.parquet(folder.spark_literal)
+    return table.selectExpr(*(expressions or ["*"])).toPandas()

@@ -1,9 +1,10 @@
-"""Recommendation by alternating least squares: what a user would think of an item, from the factors of both."""
+"""Recommendation by alternating least squares: ratings from factors of users and items."""
 
 import atexit
 import uuid
 from dataclasses import dataclass
 from threading import Lock
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,113 +13,161 @@ from py4j.protocol import Py4JJavaError
 from pyspark.errors import IllegalArgumentException
 from pyspark.ml import PipelineModel
 from pyspark.ml.feature import StringIndexer
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from updraft.core.errors import UpdraftError
 from updraft.core.kinds import Task
 from updraft.core.schema import ITEM, LABEL, USER
 from updraft.core.settings import settings
-from updraft.models.feature_columns import Columns
+from updraft.models.answers import Floats
+from updraft.models.feature_columns import FeatureColumns
 from updraft.models.onnx_runtime import Scores
-from updraft.training.families.fitted import Labels, Parameters, given
+from updraft.training.families.fitted import Labels, select_features
 from updraft.training.families.parameters import SPARK
 from updraft.training.families.spark import in_fixed_order, refusal
+from updraft.training.recipe import Recipe
 
 MAX_BYTES = 1_000_000_000  # Of the factors: an ONNX file holds 2 GB at most.
-# Iterations after which ALS forgets what its factors come from. With Spark's 10 their lineage overflows Java's stack, which
-# ends the whole process.
+FACTOR_BYTES = 4  # ALS computes factors in single precision.
+# The lineage of the factors is truncated after so many iterations. With Spark's default of 10 it
+# overflows Java's stack, which ends the process.
 CHECKPOINT_INTERVAL = 3
-_CHECKPOINTS = Lock()  # Trials run in threads.
-Floats = npt.NDArray[np.float64]
+ROW_NUMBER = "row_number"
+_CHECKPOINT_FOLDER = Lock()  # Trials run in threads.
+Indices = npt.NDArray[np.int_]
 
 
 @dataclass(frozen=True)
 class Fallback:
-    """What is answered for those without factors, learnt from the training rows.
+    """The predictions for pairs in which user or item has no factors, from the training rows.
 
-    ``users`` and ``items``, by index: the means of their ratings. With implicit feedback nothing is known of a user's mean,
-    so it is 0, and an item's number is the share of the users who have met it, on the scale of the predictions.
+    ``users`` (users,) and ``items`` (items,), by index: the means of their ratings, ``overall``
+    the mean of all. With implicit feedback the mean of a user says nothing, so it is 0, and an
+    item's prediction is the share of the users who have met it, on the scale of ALS.
     """
 
     users: Floats
     items: Floats
-    both: float
+    overall: float
+
+    def predict(self, users: Indices, items: Indices) -> Floats:
+        """Predictions of shape (rows,) for pairs of indices.
+
+        The number of users stands for an unknown user, that of items for an unknown item.
+        """
+        by_user = np.append(self.users, self.overall)[users]
+        by_item = np.append(self.items, self.overall)[items]
+        return np.where(items < len(self.items), by_item, by_user)
 
 
 @dataclass(frozen=True)
 class Recommender:
-    """Spark's indexer and ALS, with what is answered for the cold."""
+    """Spark's indexer and ALS, with a fallback where there are no factors."""
 
     task: Task
-    columns: Columns
+    columns: FeatureColumns
     model: PipelineModel
     fallback: Fallback
 
     def predict(self, rows: DataFrame) -> tuple[Labels, Scores]:
-        placed = given(rows, self.columns).withColumn("place", F.monotonically_increasing_id())  # ALS joins.
-        scored = self.model.transform(placed).select("place", LABEL, USER, ITEM, "prediction").toPandas().sort_values("place")
-        found = scored["prediction"].to_numpy(float)
-        cold = fallback_scores(self.fallback, scored[USER].to_numpy(int), scored[ITEM].to_numpy(int))
-        return scored[LABEL].to_numpy(float), np.where(np.isnan(found), cold, found).reshape(-1, 1)
+        # ALS joins, which changes the order of the rows.
+        numbered = select_features(rows, self.columns).withColumn(
+            ROW_NUMBER, F.monotonically_increasing_id()
+        )
+        scored = self.model.transform(numbered).select(ROW_NUMBER, LABEL, USER, ITEM, "prediction")
+        predicted = scored.toPandas().sort_values(ROW_NUMBER)
+        by_factors = predicted["prediction"].to_numpy(float)
+        users = predicted[USER].to_numpy(int)
+        items = predicted[ITEM].to_numpy(int)
+        fallback = self.fallback.predict(users, items)
+        scores = np.where(np.isnan(by_factors), fallback, by_factors).reshape(-1, 1)
+        return predicted[LABEL].to_numpy(float), scores
 
 
-def fallback_scores(fallback: Fallback, users: npt.NDArray[np.int_], items: npt.NDArray[np.int_]) -> Floats:
-    """By index, of shape (rows,). The number of users, or items, stands for an unknown one."""
-    by_user, by_item = np.append(fallback.users, fallback.both)[users], np.append(fallback.items, fallback.both)[items]
-    return np.where(items < len(fallback.items), by_item, by_user)
-
-
-def fit_als(algorithm: str, rows: DataFrame, columns: Columns, parameters: Parameters, seed: int, task: Task) -> Recommender:
-    """Index users and items, learn their factors and what to answer for the cold.
+def fit_als(recipe: Recipe, rows: DataFrame) -> Recommender:
+    """Index users and items, fit their factors and the fallback.
 
     Raises:
-        UpdraftError: the columns are not user and item, there are too many of them, or ALS refuses a value.
+        UpdraftError: the features are not user and item, there are too many users or items, or
+            ALS refuses a parameter's value.
     """
+    columns = recipe.columns
     if sorted(columns.all) != [ITEM, USER] or columns.numbers:
-        raise UpdraftError(f"features: found {columns.all}, expected the strings {USER} and {ITEM} for a recommendation.")
+        raise UpdraftError(
+            f"features: found {columns.all}, expected the strings {USER} and {ITEM} "
+            "for a recommendation."
+        )
     plain = dict(zip(columns.categories, columns.plain_categories, strict=True))
-    known = given(rows, columns).where(F.col(plain[USER]).isNotNull() & F.col(plain[ITEM]).isNotNull())
-    frame = in_fixed_order(known).persist()
+    features = select_features(rows, columns)
+    pairs = features.where(F.col(plain[USER]).isNotNull() & F.col(plain[ITEM]).isNotNull())
+    frame = in_fixed_order(pairs).persist()
     try:
-        indexer = StringIndexer(inputCols=[plain[USER], plain[ITEM]], outputCols=[USER, ITEM], handleInvalid="keep").fit(frame)
-        _checkpoints(rows.sparkSession)
-        ours = {"userCol": USER, "itemCol": ITEM, "ratingCol": LABEL, "coldStartStrategy": "nan", "seed": seed}
-        als = SPARK[task.kind][algorithm](**ours, **{"checkpointInterval": CHECKPOINT_INTERVAL, **parameters})
+        indexer = StringIndexer(
+            inputCols=[plain[USER], plain[ITEM]], outputCols=[USER, ITEM], handleInvalid="keep"
+        ).fit(frame)
+        _ensure_checkpoint_folder(rows.sparkSession)
+        als = _estimator(recipe)
         users, items = map(len, indexer.labelsArray)
-        if (size := (users + items) * als.getRank() * 4) > MAX_BYTES:
-            raise UpdraftError(
-                f"model.algorithms.{algorithm}: found {users:,} users and {items:,} items, whose {als.getRank()} factors "
-                f"each would take {size / 1e9:.1f} GB, expected at most {MAX_BYTES / 1e9:.0f} GB. Lower rank or model.window."
-            )
+        _check_size(recipe.algorithm, users, items, als.getRank())
         indexed = indexer.transform(frame)
         fallback = _fallback(indexed, users, items, implicit=als.getImplicitPrefs())
-        return Recommender(task, columns, PipelineModel([indexer, als.fit(indexed)]), fallback)
+        model = PipelineModel([indexer, als.fit(indexed)])
+        return Recommender(recipe.task, columns, model, fallback)
     except (TypeError, IllegalArgumentException, Py4JJavaError) as error:
-        raise refusal(algorithm, error) from None
+        raise refusal(recipe.algorithm, error) from None
     finally:
         frame.unpersist()
 
 
-def _checkpoints(spark: SparkSession) -> None:
-    """Give Spark a place for checkpoints until this process ends, where its workers see it; without one it makes none."""
-    with _CHECKPOINTS:
+def _estimator(recipe: Recipe) -> Any:
+    return SPARK[recipe.task.kind][recipe.algorithm](
+        userCol=USER,
+        itemCol=ITEM,
+        ratingCol=LABEL,
+        coldStartStrategy="nan",
+        seed=recipe.seed,
+        **{"checkpointInterval": CHECKPOINT_INTERVAL, **recipe.parameters},
+    )
+
+
+def _check_size(algorithm: str, users: int, items: int, rank: int) -> None:
+    size = (users + items) * rank * FACTOR_BYTES
+    if size > MAX_BYTES:
+        raise UpdraftError(
+            f"model.algorithms.{algorithm}: found {users:,} users and {items:,} items, whose "
+            f"{rank} factors each would take {size / 1e9:.1f} GB, expected at most "
+            f"{MAX_BYTES / 1e9:.0f} GB. Lower rank or model.window."
+        )
+
+
+def _ensure_checkpoint_folder(spark: SparkSession) -> None:
+    """Give Spark a folder for checkpoints, which its workers see too, until this process ends.
+
+    Without one Spark makes no checkpoints.
+    """
+    with _CHECKPOINT_FOLDER:
         if spark.sparkContext.getCheckpointDir() is None:
-            folder = settings().path("scratch", uuid.uuid4().hex)
-            spark.sparkContext.setCheckpointDir(str(folder))
-            atexit.register(folder.fs.rm, folder.path, recursive=True)
+            folder = settings().location("scratch", uuid.uuid4().hex)
+            spark.sparkContext.setCheckpointDir(folder.spark)
+            atexit.register(folder.path.fs.rm, folder.path.path, recursive=True)
 
 
 def _fallback(indexed: DataFrame, users: int, items: int, *, implicit: bool) -> Fallback:
     if implicit:
-        met = indexed.groupBy(ITEM).agg((F.countDistinct(USER) / users).alias("answer")).toPandas()
-        return Fallback(np.zeros(users), _by_index(met, ITEM, items), 0.0)
-    means = [indexed.groupBy(name).agg(F.avg(LABEL).alias("answer")).toPandas() for name in (USER, ITEM)]
-    both = float(indexed.agg(F.avg(LABEL)).collect()[0][0])
-    return Fallback(_by_index(means[0], USER, users), _by_index(means[1], ITEM, items), both)
+        share_of_users = F.countDistinct(USER) / users
+        return Fallback(np.zeros(users), _by_index(indexed, ITEM, items, share_of_users), 0.0)
+    mean = F.avg(LABEL)
+    return Fallback(
+        users=_by_index(indexed, USER, users, mean),
+        items=_by_index(indexed, ITEM, items, mean),
+        overall=float(indexed.agg(mean).collect()[0][0]),
+    )
 
 
-def _by_index(found: pd.DataFrame, name: str, number: int) -> Floats:
-    answers = np.zeros(number)
-    answers[found[name].to_numpy(int)] = found["answer"].to_numpy(float)
-    return answers
+def _by_index(indexed: DataFrame, name: str, size: int, aggregate: Column) -> Floats:
+    """An aggregate for each user or item, of shape (size,), in the order of the indices."""
+    groups: pd.DataFrame = indexed.groupBy(name).agg(aggregate.alias("value")).toPandas()
+    values = np.zeros(size)
+    values[groups[name].to_numpy(int)] = groups["value"].to_numpy(float)
+    return values

@@ -1,4 +1,4 @@
-"""Which algorithm is which class of a library, and which of its parameters are for a use case to set."""
+"""The class of each algorithm in its library, and the parameters that a use case may set."""
 
 from typing import Any
 
@@ -8,12 +8,12 @@ from updraft.core.hyperparameters import group
 from updraft.core.kinds import TRAITS, Kind, Task
 
 LIGHTGBM = "lightgbm"
-# Set here, or not part of what the export knows.
-LIGHTGBM_OURS = [
+# Parameters that updraft sets, or whose other values the export does not support.
+LIGHTGBM_RESERVED = {
     *("random_state", "seed", "deterministic", "force_row_wise", "verbose", "objective"),
     *("categorical_feature", "zero_as_missing", "linear_tree", "sigmoid"),
-]
-SPARK_OURS = {"seed", "coldStartStrategy"}  # And all that end in Col.
+}
+SPARK_RESERVED = {"seed", "coldStartStrategy"}  # And all whose names end in Col.
 CLASSIFICATION: dict[str, Any] = {
     "logistic_regression": classification.LogisticRegression,
     "random_forest": classification.RandomForestClassifier,
@@ -42,38 +42,46 @@ def lightgbm_class(task: Task) -> Any:
     """LightGBM's model for scikit-learn."""
     from lightgbm import LGBMClassifier, LGBMRegressor
 
-    return LGBMRegressor if task.kind == "regression" else LGBMClassifier
+    return LGBMClassifier if task.traits.has_classes else LGBMRegressor
 
 
 def settable() -> dict[str, dict[str, list[str]]]:
-    """What a use case may set of each algorithm: what ``updraft/core/hyperparameters.json`` has to hold.
+    """The hyperparameters that a use case may set, by kind and algorithm, read from the libraries.
 
-    Names that mean the same are one text, joined by =. Spark ML's need a Spark session to be asked for.
+    This is the content of ``updraft/core/hyperparameters.json``. Aliases of one parameter are one
+    text, joined by =. Needs a Spark session, without which Spark ML lists no parameters.
     """
-    found: dict[str, dict[str, list[str]]] = {}
+    parameters: dict[str, dict[str, list[str]]] = {}
     for kind, algorithms in SPARK.items():
-        found[group(kind)] = {name: _of_spark(algorithm) for name, algorithm in algorithms.items()}
+        by_algorithm = {name: _of_spark(algorithm) for name, algorithm in algorithms.items()}
         if LIGHTGBM in TRAITS[kind].algorithms:
-            found[group(kind)][LIGHTGBM] = _of_lightgbm(Task(kind))
-    return found
+            by_algorithm[LIGHTGBM] = _of_lightgbm(Task(kind))
+        parameters[group(kind)] = by_algorithm
+    return parameters
 
 
 def _of_spark(algorithm: Any) -> list[str]:
-    names = {parameter.name for parameter in algorithm().params} - SPARK_OURS
+    names = {parameter.name for parameter in algorithm().params} - SPARK_RESERVED
     return sorted(name for name in names if not name.endswith("Col"))
 
 
 def _of_lightgbm(task: Task) -> list[str]:
     from lightgbm.basic import _ConfigAliases
 
-    own = {*lightgbm_class(task)().get_params()}
-    several: list[list[str]] = [[name, *others] for name, others in _ConfigAliases._get_all_param_aliases().items()]
-    several += [[name] for name in own - {name for names in several for name in names}]
-    found = []
-    for first, *others in several:
-        if not {first, *others} & {*LIGHTGBM_OURS}:
-            aliases = sorted({*others} - {first})
-            # Of what the class for scikit-learn has itself, it passes its default on, too, which beats all other aliases.
-            aliases = [name for name in aliases if name in own] if {first, *others} & own else aliases
-            found.append("=".join([first, *aliases]))
-    return sorted(found)
+    own_names = {*lightgbm_class(task)().get_params()}
+    all_aliases = _ConfigAliases._get_all_param_aliases()
+    names: list[list[str]] = [[name, *aliases] for name, aliases in all_aliases.items()]
+    names_with_aliases = {name for aliases in names for name in aliases}
+    names += [[name] for name in own_names - names_with_aliases]
+    parameters = []
+    for name, *aliases in names:
+        all_names = {name, *aliases}
+        if all_names & LIGHTGBM_RESERVED:
+            continue
+        accepted = {*aliases} - {name}
+        if all_names & own_names:
+            # The class for scikit-learn always passes its own parameters on, and those take
+            # precedence over all other aliases.
+            accepted &= own_names
+        parameters.append("=".join([name, *sorted(accepted)]))
+    return sorted(parameters)

@@ -1,0 +1,75 @@
+"""The sections inside ``data``: ``target``, ``lookups`` and ``catalog``."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, field_validator
+
+from updraft.core import schema
+from updraft.core.sections.base import Strict
+
+ColumnType = Literal["string", "int", "bigint", "double", "boolean", "date", "timestamp"]
+VIEWS = {"clean": "the clean rows", "days": "the days to build"}  # That features.sql reads.
+TABLES = {
+    schema.BRONZE,
+    schema.CLEAN,
+    schema.QUARANTINE,
+    schema.FEATURES,
+    schema.SPLITS,
+    schema.PREDICTIONS,
+    schema.RECOMMENDATIONS,
+}
+
+
+def _is_not_a_view(name: str) -> str:
+    if name in VIEWS:
+        raise ValueError(f"is what features.sql calls {VIEWS[name]}; name the lookup otherwise")
+    return name
+
+
+LookupName = Annotated[
+    str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$"), AfterValidator(_is_not_a_view)
+]
+
+
+class Lookup(Strict):
+    """A small table that features.sql may join: a CSV file with a header."""
+
+    file: str = Field(description="Its file, relative to the folder of the raw files.")
+    columns: dict[str, ColumnType] = Field(description="Its columns.")
+
+
+class Target(Strict):
+    """The label.
+
+    It is known only later, so it is computed from the clean rows, apart from the features.
+    """
+
+    name: str = Field(description="What people call it.")
+    sql: str = Field(description="Spark SQL over the clean columns; null where a row has no label.")
+    description: str = Field(description="What is predicted, as the end of a sentence.")
+    classes: list[str] = Field(
+        [],
+        description="For kind multiclass: the values of the SQL, as text; "
+        "a row with any other value has no label.",
+    )
+
+    @field_validator("classes")
+    @classmethod
+    def _are_different(cls, classes: list[str]) -> list[str]:
+        if len(set(classes)) < len(classes) or len(classes) == 1:
+            raise ValueError("expected two classes or more, each once")
+        return classes
+
+
+class Catalog(Strict):
+    """A name by which Spark SQL finds the features, as a Delta table with properties."""
+
+    table: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="Its name in Spark's catalog.")
+    properties: dict[str, str] = Field({}, description="The table's properties, such as its layer.")
+
+    @field_validator("table")
+    @classmethod
+    def _is_not_a_table(cls, table: str) -> str:
+        if table in TABLES or table in VIEWS:
+            raise ValueError("is the name of a table that Updraft writes itself; name it otherwise")
+        return table

@@ -1,0 +1,47 @@
+"""The connection to MLflow's tracking server, and how documents and metrics are named there."""
+
+import os
+import re
+from typing import Any
+
+import mlflow
+from mlflow.exceptions import MlflowException
+from mlflow.tracking import MlflowClient
+
+from updraft.core.errors import UpdraftError
+from updraft.core.settings import settings
+from updraft.core.use_case import UseCase
+
+
+def connect(use_case: UseCase) -> MlflowClient:
+    """Connect MLflow to the tracking server and the experiment named after the use case.
+
+    Raises:
+        UpdraftError: no server is configured, or it does not answer.
+    """
+    uri = settings().mlflow_tracking_uri
+    if not uri:
+        raise UpdraftError(
+            "MLFLOW_TRACKING_URI: not set, expected the tracking server's address. "
+            "`make up` starts one."
+        )
+    # A model from elsewhere may contain anything: no model that needs pickles is loaded.
+    os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
+    mlflow.set_tracking_uri(uri)
+    try:
+        mlflow.set_experiment(use_case.name)
+    except MlflowException as error:
+        raise UpdraftError(
+            f"MLflow at {uri}: no answer. Start it (`make up`), then clear this task.\n{error}"
+        ) from None
+    return MlflowClient()
+
+
+def load_json(run_id: str, name: str) -> Any:
+    """Load a JSON document from a run's artifacts."""
+    return mlflow.artifacts.load_dict(f"runs:/{run_id}/{name}")
+
+
+def metric_key(name: str) -> str:
+    """Return the name under which MLflow accepts a metric: a class may be called anything."""
+    return re.sub(r"[^\w.\- /]", "_", name)
