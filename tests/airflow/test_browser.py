@@ -281,7 +281,9 @@ def test_a_training_from_the_form_leads_to_its_mlflow_run(
     # A browser asks for the password only once.
     browser.driver.get(browser.servers.mlflow.replace("://", f"://admin:{password}@"))
     browser.follow("flights_training", training_run, "search_and_fit", "MLflow run")
-    browser.see(text("trained until 2013-01-17"))
+    first = date.fromisoformat(report["train_first"])
+    partitions = (date(2013, 1, 17) - first).days + 1
+    browser.see(text(f"trained on {partitions} partitions, {first} to 2013-01-17"))
     assert report["run_id"] in browser.driver.current_url
 
 
