@@ -58,7 +58,10 @@ class Driver:
             return self.process.poll() is not None
 
         def has_python() -> bool:
-            return any("python" in process.name() for process in self._family())
+            try:
+                return any("python" in process.name() for process in self._family())
+            except psutil.NoSuchProcess:  # A short-lived child has ended meanwhile.
+                return False
 
         try:
             wait_until(has_python, every=0.01, unless=has_ended, log=self.log)
