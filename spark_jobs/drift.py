@@ -38,7 +38,7 @@ def job(arguments: DriftArguments) -> DriftReport:
     if use_case.unit:
         trained_on = features.where(champion.days.predicate())
     else:  # The newest snapshot does not say which rows an earlier one had.
-        trained_on = table.read(spark, TRAIN_ROWS, version=champion.features_version)
+        trained_on = table.read(spark, TRAIN_ROWS, version=champion.tags.features_version)
     reference = load_json(champion.run_id, "drift_reference.json")
     columns = compare(current, reference, use_case.drift, trained_on)
     reference_rows = sample(trained_on, reference)

@@ -26,9 +26,9 @@ def job(arguments: PartitionArguments) -> ValidateReport:
     if bronze.isEmpty():  # Every expectation holds for no rows; that must not pass as a check.
         return ValidateReport(use_case=use_case.name, outcome="no data")
     structural = structural_audit(typed(bronze, use_case), use_case)
-    suites = run_suites(use_case.name, structural.clean)
-    write_docs(f"{use_case.title}: the rows of {interval}", suites, page_path(arguments.report))
-    audit = apply_suites(structural, suites)
+    checked = run_suites(use_case.name, structural.clean)
+    write_docs(f"{use_case.title}: the rows of {interval}", checked, page_path(arguments.report))
+    audit = apply_suites(structural, checked)
     try:
         check_share(audit, use_case)
         for name, rows in ((QUARANTINE, audit.quarantine), (CLEAN, audit.clean)):
@@ -42,7 +42,7 @@ def job(arguments: PartitionArguments) -> ValidateReport:
             clean=clean,
             quarantined=quarantined,
             reasons=audit.counts(),
-            expectations=[suite.outcome for suite in suites],
+            expectations=[suite.outcome for suite in checked],
         )
     finally:
         audit.release()

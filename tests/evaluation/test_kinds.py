@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 from updraft.core.kinds import TRAITS, Task
 from updraft.evaluation.kinds import KINDS, kind_of
 from updraft.models.answers import decide
-from updraft.models.versions import RegisteredVersion
+from updraft.models.versions import RegisteredVersion, VersionTags
 
 CLASSES = ("a draw", "black", "white")
 TASKS = [Task(kind, CLASSES if traits.names_classes else ()) for kind, traits in TRAITS.items()]
@@ -21,12 +21,16 @@ DAY = date(2013, 3, 1)
 VERSION = RegisteredVersion(
     version=1,
     run_id="r",
-    algorithm="a",
-    threshold=0.5,
-    relevance=None,
-    features_version=0,
-    trained_from=DAY,
-    trained_until=DAY,
+    tags=VersionTags(
+        algorithm="a",
+        threshold=0.5,
+        relevance=None,
+        features_version=0,
+        trained_from=DAY,
+        trained_until=DAY,
+        dag_run={},
+        search_progress=None,
+    ),
     card="",
 )
 
@@ -49,7 +53,7 @@ def test_the_predictions_table_has_the_same_decisions_as_numpy(
     outputs = {name: F.col(name) for name in task.outputs}
     columns = kind_of(task).prediction_columns(outputs, VERSION, task)
     predicted = frame.select(*columns).toPandas().iloc[:, -1]
-    decisions = decide(scores, task, VERSION.threshold)
+    decisions = decide(scores, task, VERSION.tags.threshold)
     if task.classes:
         assert predicted.tolist() == [CLASSES[int(number)] for number in decisions]
     else:
@@ -91,6 +95,6 @@ def test_the_kinds_load_no_plots_and_no_scikit_learn() -> None:
 
 
 def test_a_binary_model_needs_a_threshold() -> None:
-    without = replace(VERSION, threshold=None)
+    without = replace(VERSION, tags=replace(VERSION.tags, threshold=None))
     with pytest.raises(AssertionError, match="threshold"):
         KINDS["binary"].prediction_columns({"probability": F.lit(0.5)}, without, Task("binary"))

@@ -65,9 +65,9 @@ def test_tags_are_read_as_they_were_written(tags: VersionTags) -> None:
 def test_a_version_has_its_tags_and_its_description_without_the_verdict() -> None:
     card = "Probability of rain.\n\n- Trained on days"
     version = RegisteredVersion.of(version_of(TAGS.as_tags(), f"{card}\n\n## Verdict: refused"))
-    assert (version.version, version.run_id, version.algorithm) == (3, "run", "lightgbm")
-    assert (version.threshold, version.relevance) == (0.1 + 0.2, 3.5)
-    assert (version.features_version, str(version.days)) == (7, "2013-01-01..2013-02-28")
+    assert (version.version, version.run_id, version.tags.algorithm) == (3, "run", "lightgbm")
+    assert (version.tags.threshold, version.tags.relevance) == (0.1 + 0.2, 3.5)
+    assert (version.tags.features_version, str(version.days)) == (7, "2013-01-01..2013-02-28")
     assert (version.card, version.description) == (card, "Probability of rain.")
 
 

@@ -86,7 +86,7 @@ def test_the_record_has_trials_a_description_and_no_pickle(
     client = connect(small)
     version = client.get_model_version("flights", str(trained.version))
     assert "trained on" in version.description
-    trained_until = registered(client, small, trained.version).trained_until
+    trained_until = registered(client, small, trained.version).tags.trained_until
     assert trained_until == trained.train_last < trained.holdout_first
     children = client.search_runs(
         [trained.experiment_id], f"tags.mlflow.parentRunId = '{trained.run_id}'"

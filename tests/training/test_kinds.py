@@ -28,7 +28,7 @@ from updraft.data.tables import Table
 from updraft.evaluation.evidence import training_keys
 from updraft.evaluation.judging import important_features
 from updraft.models.tracking import connect, load_json
-from updraft.models.versions import RegisteredVersion, registered
+from updraft.models.versions import RegisteredVersion, VersionTags, registered
 from updraft.training.search import check_rows
 from updraft.training.windows import KeySplit, split_data
 
@@ -425,17 +425,17 @@ def test_keys_that_a_model_was_trained_on_are_no_holdout(
 
     def overlap(features_version: int) -> int | None:
         day = date(1970, 1, 1)
-        version = RegisteredVersion(
-            version=1,
-            run_id="run",
+        tags = VersionTags(
             algorithm="lightgbm",
             threshold=0.5,
             relevance=None,
             features_version=features_version,
             trained_from=day,
             trained_until=day,
-            card="a card",
+            dag_run={},
+            search_progress=None,
         )
+        version = RegisteredVersion(version=1, run_id="run", tags=tags, card="a card")
         keys = training_keys(spark, use_case, version)
         return None if keys is None else holdout.join(keys, "row_id", "left_semi").count()
 

@@ -197,7 +197,7 @@ def event_date(unit: Unit | None) -> Column:
 
 @contextmanager
 def _jvm_file_lock(spark: SparkSession, table: Path) -> Iterator[None]:
-    """Lock the file beside a table's folder, inside Spark's JVM."""
+    """Lock the file next to a table's folder, inside Spark's JVM."""
     jvm = spark.sparkContext._jvm
     assert jvm is not None
     table.parent.mkdir(parents=True, exist_ok=True)

@@ -24,7 +24,7 @@ TOLERANCE = 1e-6  # Between a gain and the difference of the metrics that it is 
 # 10 cases that are promised, because errors are estimates and training has luck, too.
 POWER = 0.975
 LISTED_DAYS = 3  # Days in a reason: there may be many.
-MAX_AGE = timedelta(days=1)  # Older evidence is stale: data and champion have moved on.
+MAX_AGE = timedelta(days=1)  # Of evidence and of an approval: data and champion move on.
 CLOCK_SKEW = timedelta(minutes=5)  # By which the clocks of two machines may differ.
 
 

@@ -1,6 +1,6 @@
 """From the gate's verdict to a new champion: decision, model card and promotion."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
@@ -10,9 +10,8 @@ from updraft.core.ledger import Entry, Ledger, key_of, last_change
 from updraft.core.reports import GateReport, PromoteReport
 from updraft.decisions.card import version_card
 from updraft.decisions.champions import Champions
+from updraft.decisions.gate import MAX_AGE
 from updraft.decisions.verdict import VerdictTags, tag_promoted
-
-VALID = timedelta(days=1)  # How long an approval is valid: as long as its evidence.
 
 
 def enter_decision(ledger: Ledger, entry: Entry) -> Entry:
@@ -112,7 +111,7 @@ def _check_current(
 
 
 def _check_age(verdict: GateReport, approval: Entry) -> None:
-    if datetime.now(UTC) - approval.time > VALID:
+    if datetime.now(UTC) - approval.time > MAX_AGE:
         raise UpdraftError(
             f"promotion of version {verdict.challenger}: its approval of "
             f"{approval.time:%Y-%m-%d %H:%M} UTC is more than a day old. "

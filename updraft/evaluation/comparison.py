@@ -90,10 +90,10 @@ class Comparison:
         file = model_file(self.use_case, version.version, rows)
         return Candidate(
             version=version.version,
-            algorithm=version.algorithm,
+            algorithm=version.tags.algorithm,
             sha256=file.sha256,
             judged_on=rows_sha256(self.judged.rows),
-            trained_until=version.trained_until if self.use_case.unit else None,
+            trained_until=version.tags.trained_until if self.use_case.unit else None,
             learnt=learnt,
             overlap=overlap,
             description=version.description,

@@ -97,12 +97,14 @@ def training_keys(
     """
     rows = TRAIN_ROWS if use_case.unit is None else version.days.predicate()
     try:
-        table = Table(use_case, FEATURES).read(spark, version=version.features_version)
+        table = Table(use_case, FEATURES).read(spark, version=version.tags.features_version)
         keys = labelled_rows(table, use_case.task).where(rows).select(ROW_ID).cache()
         keys.count()
     except PySparkException as error:  # The gate refuses what the evidence does not show.
         reason = str(error).splitlines()[0]
-        logger.info("features v%d: can no longer be read: %s", version.features_version, reason)
+        logger.info(
+            "features v%d: can no longer be read: %s", version.tags.features_version, reason
+        )
         return None
     return keys
 
@@ -116,7 +118,7 @@ def _log_plots(client: MlflowClient, run_id: str, comparison: Comparison, used: 
     task = use_case.task
     kind = kind_of(task)
     names = [
-        f"{role} v{version.version} ({version.algorithm})"
+        f"{role} v{version.version} ({version.tags.algorithm})"
         for role, version in zip(ROLES, comparison.versions, strict=False)
     ]
     documents = {

@@ -60,7 +60,7 @@ def judge(
         before,
         columns,
         features=lambda: rows[columns.all],
-        relevance=lambda: versions[0].relevance,
+        relevance=lambda: versions[0].tags.relevance,
     )
     labels = rows[LABEL].to_numpy(float)
     answers = []
@@ -72,7 +72,7 @@ def judge(
                 labels,
                 scores,
                 exported,
-                threshold=version.threshold,
+                threshold=version.tags.threshold,
                 costs=use_case.model.costs,
             )
         )

@@ -94,18 +94,12 @@ def _optional_number(tags: Mapping[str, str], name: str) -> float | None:
 class RegisteredVersion:
     """A registered version with what training has noted about it.
 
-    ``threshold``: binary models only. ``relevance``: recommenders only, the lowest label of a
-    relevant item. ``card``: the description without the verdict that the gate adds.
+    ``card``: the description without the verdict that the gate adds.
     """
 
     version: int
     run_id: str
-    algorithm: str
-    threshold: float | None
-    relevance: float | None
-    features_version: int
-    trained_from: date
-    trained_until: date
+    tags: VersionTags
     card: str
 
     @property
@@ -116,7 +110,7 @@ class RegisteredVersion:
     @property
     def days(self) -> Interval:
         """The days of the training rows; for a snapshot, its only day."""
-        return Interval(self.trained_from, self.trained_until)
+        return Interval(self.tags.trained_from, self.tags.trained_until)
 
     @classmethod
     def of(cls, entity: ModelVersion) -> Self:
@@ -136,12 +130,7 @@ class RegisteredVersion:
         return cls(
             version=int(entity.version),
             run_id=str(entity.run_id),
-            algorithm=tags.algorithm,
-            threshold=tags.threshold,
-            relevance=tags.relevance,
-            features_version=tags.features_version,
-            trained_from=tags.trained_from,
-            trained_until=tags.trained_until,
+            tags=tags,
             card=(entity.description or "").partition(VERDICT_HEADING)[0].rstrip(),
         )
 

@@ -95,11 +95,11 @@ class Binary(KindOfModel):
     def prediction_columns(
         self, outputs: dict[str, Column], version: RegisteredVersion, task: Task
     ) -> list[Column]:
-        assert version.threshold is not None, "a binary model decides by a threshold"
+        assert version.tags.threshold is not None, "a binary model decides by a threshold"
         probability = outputs["probability"]
         return [
             probability.alias("probability"),
-            (probability >= version.threshold).alias("prediction"),
+            (probability >= version.tags.threshold).alias("prediction"),
         ]
 
     def purpose(self, use_case: UseCase) -> str:

@@ -10,6 +10,7 @@ from updraft.evaluation.answers import Answers
 from updraft.evaluation.plots.calibration import calibration, calibration_figure
 from updraft.evaluation.plots.confusion import draw_shares
 from updraft.evaluation.plots.style import Drawn, new_figure
+from updraft.models.answers import decide
 
 
 def confusion_and_calibration(task: Task, answers: Answers) -> dict[str, Any]:
@@ -18,7 +19,7 @@ def confusion_and_calibration(task: Task, answers: Answers) -> dict[str, Any]:
     A row of ``cells`` is an observed class, a column a predicted one.
     """
     k = len(task.classes)
-    predicted = answers.scores.argmax(axis=1)
+    predicted = decide(answers.scores, task, None).astype(int)
     cell = answers.labels.astype(int) * k + predicted
     is_right = (predicted == answers.labels).astype(float)
     return {
