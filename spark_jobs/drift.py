@@ -16,8 +16,8 @@ def job(arguments: DriftArguments) -> DriftReport:
     from updraft.decisions.champions import Champions
     from updraft.models.provenance import origin
     from updraft.models.tracking import connect, load_json
-    from updraft.models.versions import registered
-    from updraft.monitoring.drift import compare, has_drifted
+    from updraft.models.versions import check_document, registered
+    from updraft.monitoring.drift import DRIFT_REFERENCE, compare, has_drifted
     from updraft.monitoring.page import sample, write_page
 
     use_case = arguments.use_case
@@ -26,7 +26,8 @@ def job(arguments: DriftArguments) -> DriftReport:
     entry = champions.current()
     if entry is None or entry.to_version is None:
         return DriftReport(use_case=use_case.name, outcome="no champion")
-    champion = registered(client, use_case, entry.to_version)
+    entries = champions.ledger.entries()
+    champion = registered(client, use_case, entry.to_version, entries)
     spark = session(use_case)
     table = Table(use_case, FEATURES)
     features = table.read(spark)
@@ -38,8 +39,12 @@ def job(arguments: DriftArguments) -> DriftReport:
     if use_case.unit:
         trained_on = features.where(champion.days.predicate())
     else:  # The newest snapshot does not say which rows an earlier one had.
-        trained_on = table.read(spark, TRAIN_ROWS, version=champion.tags.features_version)
-    reference = load_json(champion.run_id, "drift_reference.json")
+        tags = champion.tags
+        trained_on = table.read(
+            spark, TRAIN_ROWS, version=tags.features_version, table_id=tags.features_table
+        )
+    reference = load_json(champion.run_id, DRIFT_REFERENCE)
+    check_document(reference, DRIFT_REFERENCE, champion.version, entries)
     columns = compare(current, reference, use_case.drift, trained_on)
     reference_rows = sample(trained_on, reference)
     current_rows = sample(current, reference)

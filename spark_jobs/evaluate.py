@@ -6,27 +6,29 @@ from updraft.core.reports import EvaluateReport, SearchAndFitReport
 
 
 def job(arguments: JobArguments) -> EvaluateReport:
-    """Make the evidence on the challenger once; evidence that exists is reported unchanged."""
+    """Make the evidence on the challenger; what the gate has decided on is reported unchanged."""
     from updraft.data.ledger import DeltaLedger
     from updraft.data.session import session
     from updraft.decisions.champions import Champions
     from updraft.evaluation.evidence import make_evidence
     from updraft.models.provenance import origin
     from updraft.models.tracking import connect
-    from updraft.models.versions import evidence, record_evidence, registered
+    from updraft.models.versions import decided_evidence, record_evidence, registered
 
     use_case = arguments.use_case
     trained = SearchAndFitReport.read_sibling(arguments.report, "search_and_fit")
     client = connect(use_case)
-    document = evidence(client, use_case, trained.version)
+    ledger = DeltaLedger(use_case)
+    document = decided_evidence(client, use_case, trained.version, ledger.entries())
     if document is None:
         spark = session(use_case)
-        champions = Champions(client, DeltaLedger(use_case), use_case, origin(arguments.report))
+        champions = Champions(client, ledger, use_case, origin(arguments.report))
         entry = champions.current()
         numbers = [trained.version]
         if entry is not None and entry.to_version is not None:
             numbers.append(entry.to_version)
-        versions = [registered(client, use_case, number) for number in numbers]
+        entries = ledger.entries()
+        versions = [registered(client, use_case, number, entries) for number in numbers]
         code = champions.origin.code
         measured = make_evidence(client, spark, use_case, trained, versions, code)
         document = measured.model_dump(mode="json")

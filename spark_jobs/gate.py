@@ -1,54 +1,64 @@
 """Decide from the evidence whether the challenger becomes champion; record it in the ledger."""
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from updraft.core.arguments import JobArguments
+from updraft.core.errors import UpdraftError
 from updraft.core.evidence import sha256
 from updraft.core.job import run_job
 from updraft.core.ledger import Entry, Origin, key_of
-from updraft.core.reports import GateReport, SearchAndFitReport
+from updraft.core.reports import EvaluateReport, GateReport, SearchAndFitReport
 
 if TYPE_CHECKING:
     from updraft.decisions.gate import Case, Verdict
 
 
 def job(arguments: JobArguments) -> GateReport:
-    """Decide once: a challenger that this gate has already made champion keeps its approval."""
+    """Decide once: a challenger that this gate has ever made champion keeps its approval."""
     from updraft.data.ledger import DeltaLedger
     from updraft.decisions.champions import Champions
     from updraft.decisions.gate import Case, decide
-    from updraft.decisions.promotion import enter_decision, last_decision, note_verdict
+    from updraft.decisions.promotion import enter_decision, note_verdict, promotion_of
     from updraft.models.provenance import origin
     from updraft.models.tracking import connect
-    from updraft.models.versions import evidence, evidence_digest
 
     use_case = arguments.use_case
     trained = SearchAndFitReport.read_sibling(arguments.report, "search_and_fit")
     client = connect(use_case)
     champions = Champions(client, DeltaLedger(use_case), use_case, origin(arguments.report))
-    document = evidence(client, use_case, trained.version) or {}
     current = champions.current()
-    if current is not None and (current.event, current.version) == ("promoted", trained.version):
-        approval = last_decision(champions.ledger.entries(), trained.version)
-        if approval is not None:
-            return report_of(approval, use_case.name)
+    carried_out = promotion_of(champions.ledger.entries(), trained.version, trained.run_id)
+    if carried_out is not None:
+        return report_of(carried_out, use_case.name)
+    document = evidence_beside(arguments.report)
+    sha = sha256(document) if document else None
     case = Case(
         use_case=use_case.name,
         kind=use_case.kind,
         challenger=trained.version,
         champion=current.to_version if current is not None else None,
-        evidence=evidence_digest(client, use_case, trained.version),
+        evidence=sha,
         features_version=trained.features_version,
         days=(trained.holdout_first, trained.holdout_last) if use_case.unit else None,
         now=datetime.now(UTC),
     )
     verdict = decide(document, use_case.gate, case)
-    sha = sha256(document) if document else None
     decision = entry_of(verdict, case, trained, sha, champions.origin)
     report = report_of(enter_decision(champions.ledger, decision), use_case.name)
     note_verdict(champions, report, document)
     return report
+
+
+def evidence_beside(report: str) -> dict[str, Any]:
+    """The evidence in the report of the task before; empty if there is none.
+
+    It is taken from there, where only jobs write, and not from MLflow, where others may.
+    """
+    try:
+        return EvaluateReport.read_sibling(report, "evaluate").evidence
+    except UpdraftError:
+        return {}
 
 
 def entry_of(

@@ -10,7 +10,7 @@ def job(arguments: PartitionArguments) -> IngestReport:
     from updraft.core.schema import BRONZE
     from updraft.data.ingestion import ingest
     from updraft.data.session import session
-    from updraft.data.sources import raw_files
+    from updraft.data.sources import raw_files, unread_files
     from updraft.data.tables import Table
 
     use_case = arguments.use_case
@@ -18,9 +18,13 @@ def job(arguments: PartitionArguments) -> IngestReport:
     files = raw_files(use_case, interval)
     if not files and not Table(use_case, BRONZE).exists:
         return IngestReport(
-            use_case=use_case.name, first=interval.first, last=interval.last, outcome="no data"
+            use_case=use_case.name,
+            first=interval.first,
+            last=interval.last,
+            unread_files=unread_files(use_case),
+            outcome="no data",
         )
-    return ingest(session(use_case), use_case, interval, files)
+    return ingest(session(use_case), use_case, interval, files, arguments.report)
 
 
 if __name__ == "__main__":

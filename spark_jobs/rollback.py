@@ -24,13 +24,14 @@ def job(arguments: RollbackArguments) -> RollbackReport:
 
     use_case = arguments.use_case
     client = connect(use_case)
+    ledger = DeltaLedger(use_case)
 
     def check(version: int) -> None:
         table = Table(use_case, FEATURES)
         features = table.read(session(use_case))
         newest = table.partitions()[-1:]
         try:
-            model = registered(client, use_case, version)
+            model = registered(client, use_case, version, ledger.entries())
         except MlflowException as error:
             raise UpdraftError(
                 f"rollback to version {version}: MLflow does not have it: {error}. "
@@ -41,7 +42,7 @@ def job(arguments: RollbackArguments) -> RollbackReport:
     source = origin(arguments.report)
     if arguments.by:
         source = source._replace(by=f"{arguments.by}, {source.by}")
-    champions = Champions(client, DeltaLedger(use_case), use_case, source)
+    champions = Champions(client, ledger, use_case, source)
     return roll_back(champions, arguments.to, arguments.reason or "no reason given", check)
 
 

@@ -34,7 +34,7 @@ def job(arguments: ScoreArguments) -> ScoreReport:
     entry = champions.current()
     if entry is None or entry.to_version is None:
         return ScoreReport(use_case=use_case.name, outcome="no champion")
-    champion = registered(client, use_case, entry.to_version)
+    champion = registered(client, use_case, entry.to_version, champions.ledger.entries())
     spark = session(use_case)
     table = Table(use_case, FEATURES)
     features = table.read(spark)
@@ -49,7 +49,7 @@ def job(arguments: ScoreArguments) -> ScoreReport:
         held_table.replace(scored, on_days(days))
     if kind.recommends:
         known = features.where(features[EVENT_DATE] <= days[-1])
-        recommended = recommendations(known, use_case, champion, entry.key)
+        recommended = recommendations(known, champion, entry.key)
         with Table(use_case, RECOMMENDATIONS).hold(spark) as held_table:
             held_table.replace(recommended, on_days(days[-1:]))
     return ScoreReport(

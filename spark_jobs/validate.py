@@ -1,19 +1,51 @@
 """Split bronze into clean and quarantine, by the use case's rules and Great Expectations suites."""
 
+import logging
+from typing import TYPE_CHECKING
+
 from updraft.core.arguments import PartitionArguments
 from updraft.core.job import run_job
-from updraft.core.reports import ValidateReport
+from updraft.core.report_files import is_of_dag_run
+from updraft.core.reports import IngestReport, ValidateReport
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from updraft.data.lineage import Input
+    from updraft.quality.audit import Audit
+
+logger = logging.getLogger(__name__)
 
 
 def job(arguments: PartitionArguments) -> ValidateReport:
     """Audit first, then publish: no row reaches a table before every check has been made.
 
-    Data Docs are written next to the report, also when they explain why nothing is published.
+    Data Docs are written next to the report, also when they explain why nothing is published. If
+    another run changes the raw rows in the meantime, they are audited again.
     """
-    from updraft.core.report_files import page_path
-    from updraft.core.schema import BRONZE, CLEAN, QUARANTINE
-    from updraft.data.columns import typed
+    from updraft.core.schema import BRONZE
     from updraft.data.session import session
+    from updraft.data.tables import Table
+
+    if is_of_dag_run(arguments.report):
+        # The raw rows have to be those of this run: a task can be marked as success by hand.
+        IngestReport.read_sibling(arguments.report, "ingest")
+    spark = session(arguments.use_case)
+    bronze = Table(arguments.use_case, BRONZE)
+    while True:
+        report = audit_and_publish(spark, arguments, bronze.as_input())
+        if report is not None:
+            return report
+        logger.info("raw rows have changed in the meantime: they are audited again")
+
+
+def audit_and_publish(
+    spark: "SparkSession", arguments: PartitionArguments, source: "Input"
+) -> ValidateReport | None:
+    """Audit a version of bronze; None if it is no longer the present one of these partitions."""
+    from updraft.core.report_files import page_path
+    from updraft.core.schema import BRONZE, EVENT_DATE
+    from updraft.data.columns import typed, typing_of
     from updraft.data.tables import Table
     from updraft.quality.audit import apply_suites, check_share, structural_audit
     from updraft.quality.docs import write_docs
@@ -21,32 +53,64 @@ def job(arguments: PartitionArguments) -> ValidateReport:
 
     use_case = arguments.use_case
     interval = arguments.interval
-    spark = session(use_case)
-    bronze = Table(use_case, BRONZE).read(spark, interval.predicate())
-    if bronze.isEmpty():  # Every expectation holds for no rows; that must not pass as a check.
+    bronze = Table(use_case, BRONZE).read(spark, interval.predicate(), version=source.version)
+    # Every expectation holds for no rows; that must not pass as a check.
+    if bronze.select(EVENT_DATE).isEmpty():
         return ValidateReport(use_case=use_case.name, outcome="no data")
-    structural = structural_audit(typed(bronze, use_case), use_case)
-    checked = run_suites(use_case.name, structural.clean)
+    structural = structural_audit(typed(bronze, typing_of(use_case)), use_case)
+    checked = run_suites(use_case.name, structural.clean, use_case.unit)
     write_docs(f"{use_case.title}: the rows of {interval}", checked, page_path(arguments.report))
     audit = apply_suites(structural, checked)
     try:
         check_share(audit, use_case)
-        for name, rows in ((QUARANTINE, audit.quarantine), (CLEAN, audit.clean)):
-            with Table(use_case, name).hold(spark) as held_table:
-                held_table.replace(rows, interval.predicate())
+        if not publish(spark, arguments, audit, source):
+            return None
         clean = audit.clean.count()
-        quarantined = audit.quarantine.count()
+        superseded = audit.superseded
+        quarantined = audit.quarantine.count() - superseded
         return ValidateReport(
             use_case=use_case.name,
-            rows=clean + quarantined,
+            rows=clean + quarantined + superseded,
             clean=clean,
             quarantined=quarantined,
+            superseded=superseded,
             reasons=audit.counts(),
             expectations=[suite.outcome for suite in checked],
         )
     finally:
         audit.release()
         structural.release()
+
+
+def publish(
+    spark: "SparkSession", arguments: PartitionArguments, audit: "Audit", source: "Input"
+) -> bool:
+    """Write both tables, unless the raw rows have changed since they were read.
+
+    Clean is written last: its commit says which version of bronze has been audited, so an audit
+    that is killed between the two is known as unfinished.
+    """
+    from updraft.core.schema import BRONZE, CLEAN, QUARANTINE
+    from updraft.data.lineage import Note, changed_since
+    from updraft.data.tables import Table
+    from updraft.quality.suites import suites_hash
+
+    use_case = arguments.use_case
+    interval = arguments.interval
+    note = Note(
+        spans=interval.partitions,
+        inputs=[source],
+        run=arguments.report,
+        suites=suites_hash(use_case.name),
+    )
+    with Table(use_case, CLEAN).hold(spark) as clean:
+        commits = Table(use_case, BRONZE).commits()
+        if changed_since(commits, source, interval.partitions):
+            return False
+        with Table(use_case, QUARANTINE).hold(spark) as quarantine:
+            quarantine.replace(audit.quarantine, interval.predicate(), note)
+        clean.replace(audit.clean, interval.predicate(), note)
+    return True
 
 
 if __name__ == "__main__":

@@ -1,8 +1,12 @@
 """The real Airflow: its scheduler, its API, its own runs."""
 
+import json
+import sqlite3
+import threading
 import time
+from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -12,10 +16,11 @@ from pyspark.sql import SparkSession
 
 from tests.airflow.conftest import DAG, YESTERDAY, ended_runs, task_states
 from updraft.cli import servers
-from updraft.cli.airflow_api import AirflowApi, Json
+from updraft.cli.airflow_api import ENDED, AirflowApi, Json
 from updraft.core.errors import UpdraftError
 from updraft.core.schema import BRONZE, FEATURES
 from updraft.core.use_case import UseCase
+from updraft.core.waiting import wait_for
 from updraft.data.tables import Table, partitions_of
 
 pytestmark = pytest.mark.timeout(900)
@@ -92,6 +97,64 @@ def test_a_backfill_writes_its_days_and_announces_nothing(
     time.sleep(5)
     assert announcements(api) == announced
     assert len(api.runs("flights_monitoring")) == monitorings
+
+
+@pytest.mark.parametrize("form", [{}, {"start": "2013-03-09"}])
+def test_a_backfill_of_a_date_that_was_run_by_hand_does_that_day(
+    api: AirflowApi, root: Path, scheduled: Scheduled, form: Json
+) -> None:
+    """(08.29) Airflow uses the run by hand again, whose interval is the day before."""
+    day = datetime(2013, 5, 5 + len(form), tzinfo=UTC)
+    body = {"logical_date": day.isoformat(), "conf": form}
+    by_hand = api.call("POST", f"/dags/{DAG}/dagRuns", json=body)["dag_run_id"]
+
+    def first_day() -> str:
+        wait_for_end(api, by_hand)
+        report = root / "reports" / DAG / by_hand / "ingest.json"
+        return str(json.loads(report.read_text())["first"])
+
+    before = form.get("start") or str(day.date() - timedelta(days=1))
+    assert first_day() == before
+    api.backfill(DAG, day, day)
+    wait_until_backfilled(api, by_hand)
+    assert first_day() == str(day.date())
+
+
+def test_a_backfill_is_made_though_the_database_is_busy(
+    api: AirflowApi, scheduled: Scheduled
+) -> None:
+    """(08.31) Another process writes for longer than SQLite waits by default."""
+    day = datetime(2013, 1, 17, tzinfo=UTC)
+    before = {run["dag_run_id"] for run in api.runs(DAG, run_type="backfill")}
+    file = servers.home() / "airflow" / "airflow.db"
+    database = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+    with closing(database):
+        database.execute("BEGIN IMMEDIATE")
+        release = threading.Timer(10, database.execute, ["ROLLBACK"])
+        release.start()
+        try:
+            api.backfill(DAG, day, day)
+        finally:
+            release.join()
+    runs = ended_runs(api, DAG, len(before) + 1, run_type="backfill")
+    (run,) = [run for run in runs if run["dag_run_id"] not in before]
+    assert (run["logical_date"][:10], run["state"]) == (str(day.date()), "success")
+
+
+def wait_for_end(api: AirflowApi, run_id: str) -> None:
+    def ended() -> Json | None:
+        run = api.run(DAG, run_id)
+        return run if run["state"] in ENDED else None
+
+    assert wait_for(ended, seconds=300, every=1), f"{run_id} has not ended"
+
+
+def wait_until_backfilled(api: AirflowApi, run_id: str) -> None:
+    def taken() -> Json | None:
+        run = api.run(DAG, run_id)
+        return run if run["run_type"] == "backfill" else None
+
+    assert wait_for(taken, seconds=120, every=1), f"{run_id} was not used by the backfill"
 
 
 @pytest.mark.bad_input("B21")

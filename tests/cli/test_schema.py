@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from updraft.cli.main import app
 from updraft.core.kinds import TRAITS
-from updraft.core.sections import Data, Model, Search
+from updraft.core.sections import Data, FileFormat, Lookup, Model, Search
 from updraft.core.settings import REPO
 from updraft.core.use_case import UseCase
 
@@ -26,7 +26,8 @@ def test_it_names_every_key_with_its_type_default_and_meaning() -> None:
     assert set(content["data"]) == set(Data.model_fields)
     assert set(content["model"]) == set(Model.model_fields)
     assert set(content["model"]["search"]) == set(Search.model_fields)
-    assert set(content["data"]["lookups"]["<name>"]) == {"file", "columns"}
+    assert set(content["data"]["format"]) == set(FileFormat.model_fields)
+    assert set(content["data"]["lookups"]["<name>"]) == set(Lookup.model_fields)
     lines = [line.strip() for line in text.splitlines()]
     assert "max_quarantine:  # number >= 0 <= 1; default 0.1" in lines
     assert "start:  # date; required" in lines

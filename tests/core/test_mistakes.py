@@ -142,7 +142,7 @@ def not_reported(expected: list[str], reported: list[str]) -> list[str]:
         (
             "arr_time, arr_delay, air_time]",
             "arr_time, air_time]",
-            "known_after: expected ['arr_delay'] among them",
+            "known_after: expected some of ['arr_delay'] among them",
         ),
         (
             "try_make_timestamp(year, month, day,",
@@ -152,8 +152,8 @@ def not_reported(expected: list[str], reported: list[str]) -> list[str]:
         ("  null_values:", "  history: -1\n  null_values:", "data.history:"),
         (
             "  null_values:",
-            "  encoding: LATIN-99\n  null_values:",
-            "expected an encoding such as UTF-8",
+            "  format: {encoding: LATIN-99}\n  null_values:",
+            "expected an encoding of text such as UTF-8",
         ),
         (
             "  null_values:",

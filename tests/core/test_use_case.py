@@ -47,7 +47,7 @@ def break_use_case(file: Path, change: dict[str, Any]) -> str:
         ({"data": {"key": ["carier"]}}, "Did you mean 'carrier'?"),
         ({"data": {"columns": {"label": "int"}}}, "Updraft's own columns"),
         ({"data": {"known_after": ["origin"]}}, "known only after"),
-        ({"data": {"files": "flights.xlsx"}}, "expected a name that ends in .csv"),
+        ({"data": {"files": "flights.xlsx"}}, "expected a name that ends in one of .csv"),
         ({"data": {"max_quarantine": 1.5}}, "less than or equal to 1"),
         ({"model": {"algorithms": {}}}, "algorithms"),
         ({"model": {"algorithms": {"lightgmb": {}}}}, "lightgmb"),

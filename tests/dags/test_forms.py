@@ -11,8 +11,9 @@ from updraft.orchestration.forms import check_form
 FIELDS = ["start", "end"]
 
 
-def run(run_type: str, conf: dict[str, Any] | None) -> Any:
-    return SimpleNamespace(run_type=run_type, conf=conf)
+def run(run_type: str, conf: dict[str, Any] | None, made_by: str | None = None) -> Any:
+    run_id = f"{made_by or run_type}__2013-01-01"
+    return SimpleNamespace(run_type=run_type, conf=conf, run_id=run_id)
 
 
 @pytest.mark.bad_input("B21")
@@ -22,6 +23,11 @@ def test_a_backfill_with_days_of_its_own_is_refused() -> None:
         check_form(run("backfill", {"start": "2013-01-01", "end": "2013-01-31"}), FIELDS)
     check_form(run("backfill", {"start": None, "end": None}), FIELDS)
     check_form(run("manual", {"start": "2013-01-01"}), FIELDS)
+
+
+def test_a_backfill_that_uses_a_run_by_hand_goes_before_its_form() -> None:
+    """(08.29) Otherwise it would fail for ever: nobody can change the form of a run."""
+    check_form(run("backfill", {"start": "2013-01-01"}, made_by="manual"), FIELDS)
 
 
 @pytest.mark.bad_input("B21")

@@ -143,7 +143,8 @@ def test_every_connection_that_is_named_exists(
 def test_all_spark_work_is_spark_submit_on_one_connection(dags: dict[str, Any]) -> None:
     tasks = [task for dag in dags.values() for task in dag["tasks"]]
     jobs = {task["task_id"] for task in tasks if "SparkSubmitOperator" in task["kinds"]}
-    assert jobs == {path.stem for path in (REPO / "spark_jobs").glob("*.py")}
+    by_hand = {"rebuild"}  # `updraft rebuild` runs it.
+    assert jobs | by_hand == {path.stem for path in (REPO / "spark_jobs").glob("*.py")}
 
 
 @pytest.mark.parametrize("dag_id", DAG_IDS)

@@ -78,15 +78,29 @@ def test_what_is_known_later_cannot_be_used(
         features(spark, leaking, clean)
 
 
-def test_a_lookup_that_doubles_rows_is_refused(
-    spark: SparkSession, flights: UseCase, data: Path, tmp_path: Path
+TWICE = "SELECT row_id, event_time FROM clean LATERAL VIEW explode(array(1, 2)) AS line"
+# As many rows as before: the first is doubled, and the last is missing.
+TWICE_AND_NEVER = """
+SELECT row_id, event_time
+FROM clean LATERAL VIEW explode(
+    CASE row_id
+        WHEN (SELECT min(row_id) FROM ids) THEN array(1, 2)
+        WHEN (SELECT max(row_id) FROM ids) THEN array()
+        ELSE array(1)
+    END
+) AS line
+"""
+
+
+@pytest.mark.parametrize("query", [TWICE, TWICE_AND_NEVER])
+def test_a_query_that_doubles_rows_is_refused(
+    spark: SparkSession, flights: UseCase, clean: DataFrame, tmp_path: Path, query: str
 ) -> None:
-    (tmp_path / "features.sql").write_text(
-        "SELECT row_id, event_time, distance FROM clean LATERAL VIEW explode(array(1, 2)) AS twice"
-    )
+    clean.where("event_date = '2013-01-15'").createOrReplaceTempView("ids")
+    (tmp_path / "features.sql").write_text(query)
     doubling = flights.model_copy(update={"folder": tmp_path})
     table = Table(flights, FEATURES)
     before = table.version
     with pytest.raises(UpdraftError, match="expected one row for each"):
-        build_features(spark, doubling, parse_interval("2013-01-15", None))
+        build_features(spark, doubling, parse_interval("2013-01-15", None), "by hand")
     assert table.version == before

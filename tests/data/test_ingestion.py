@@ -22,7 +22,7 @@ def test_bronze_holds_every_raw_row_as_text(
 ) -> None:
     landing = write_flights(root, "2013-01-01", "2013-01-02")
     days = parse_interval("2013-01-01", "2013-01-02")
-    report = ingest(spark, flights, days, raw_files(flights, days))
+    report = ingest(spark, flights, days, raw_files(flights, days), "by hand")
     lines = sum(len(file.read_text().splitlines()) - 1 for file in landing.glob("flights_*.csv"))
     bronze = Table(flights, BRONZE).read(spark)
     assert report.rows == bronze.count() == lines
@@ -38,7 +38,7 @@ def test_a_day_without_a_file_and_a_file_without_rows_are_no_data(
     file = landing / "flights_2013-01-01.csv"
     for text in (file.read_text().splitlines(keepends=True)[0], ""):
         file.write_text(text)
-        assert ingest(spark, flights, DAY, raw_files(flights, DAY)).outcome == "no data"
+        assert ingest(spark, flights, DAY, raw_files(flights, DAY), "by hand").outcome == "no data"
     assert not Table(flights, BRONZE).exists
 
 
@@ -49,7 +49,7 @@ def test_other_columns_are_named_and_nothing_is_written(
     file.write_text(file.read_text().replace("tailnum", "tail_num", 1))
     message = r"missing tailnum; not declared tail_num\. Did you mean 'tailnum'"
     with pytest.raises(UpdraftError, match=message):
-        ingest(spark, flights, DAY, raw_files(flights, DAY))
+        ingest(spark, flights, DAY, raw_files(flights, DAY), "by hand")
     assert not Table(flights, BRONZE).exists
 
 

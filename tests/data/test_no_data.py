@@ -38,7 +38,7 @@ def test_a_file_without_rows_is_no_data_and_writes_nothing(
 ) -> None:
     landing = write_flights(root, "2013-01-15", "2013-01-15")
     empty(landing / "flights_2013-01-15.csv", content)
-    report = ingest(spark, flights, DAY, raw_files(flights, DAY))
+    report = ingest(spark, flights, DAY, raw_files(flights, DAY), "by hand")
     assert (report.outcome, report.rows, report.missing_days) == ("no data", 0, DAY.days)
     assert not Table(flights, BRONZE).exists
 
@@ -90,5 +90,5 @@ def test_a_partition_without_rows_passes_no_check(
     validated = validate.job(next_day)
     assert (validated.outcome, validated.expectations) == ("no data", [])
     assert [table.version for table in tables] == versions
-    assert build_features(spark, flights, NEXT).outcome == "no data"
+    assert build_features(spark, flights, NEXT, "by hand").outcome == "no data"
     assert partitions_of(Table(flights, FEATURES).read(spark)) == DAY.days

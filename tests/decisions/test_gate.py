@@ -213,6 +213,9 @@ BROKEN = [
     ("champion.trained_until", "2013-03-05", "the champion was trained on rows up to 2013-03-05"),
     ("holdout.keys", 5999, "5999 different keys"),
     ("holdout.positives", None, "single class"),
+    ("holdout.positives", 5, "the holdout has 5 positives, at least 30 are needed"),
+    ("holdout.positives", 29, "the holdout has 29 positives, at least 30 are needed"),
+    ("holdout.positives", 5971, "the holdout has 29 negatives, at least 30 are needed"),
     ("holdout.first", None, "the holdout is not the one"),
     ("holdout.last", None, "the holdout is not the one"),
     (
@@ -247,7 +250,7 @@ BROKEN = [
     (
         "audit.unfinished",
         ["2013-02-03"],
-        "the last audit of 2013-02-03 has not passed: raw rows are neither clean nor",
+        "the clean rows or the features of 2013-02-03 are not what the present raw rows",
     ),
     ("audit.unfinished", None, f"{INCOMPLETE}: audit.unfinished"),
     ("audit.clean", 0, NOT_AUDITED),
@@ -564,15 +567,17 @@ def test_a_refusal_says_how_many_rows_the_design_gain_needs() -> None:
     assert units_needed(Gain.model_validate(EVIDENCE["gain"]), 6000, sharper) == 63045
 
 
+ROWS_OF = "the clean rows or the features of"
 NOT_PASSED = (
-    "has not passed: raw rows are neither clean nor in quarantine; fix them, then train again"
+    "are not what the present raw rows have become: their last audit has not passed, or features "
+    "were not built after it; run the data DAG for these partitions, then train again"
 )
 COMPLETE_AUDIT = {"bronze": 1, "clean": 1, "quarantined": 0, "unfinished": [], "unaudited": 0}
 BOUNDARIES = [
     ("holdout.rows", 1000, {"holdout.keys": 1000, "holdout.positives": 500}),
     ("holdout.units", {"auc": 30}, {}),
-    ("holdout.positives", 1, {}),
-    ("holdout.positives", 5999, {}),
+    ("holdout.positives", 30, {}),
+    ("holdout.positives", 5970, {}),
     ("challenger.trained_until", "2013-02-28", {}),
     ("challenger.learnt", 1, {}),
     ("audit", COMPLETE_AUDIT, {}),
@@ -635,14 +640,18 @@ def test_a_holdout_without_differences_is_named_by_its_kind(
         (
             "audit.unfinished",
             ["2013-02-01", "2013-02-02", "2013-02-03"],
-            f"the last audit of 2013-02-01, 2013-02-02, 2013-02-03 {NOT_PASSED}",
+            f"{ROWS_OF} 2013-02-01, 2013-02-02, 2013-02-03 {NOT_PASSED}",
         ),
         (
             "audit.unfinished",
             ["2013-02-01", "2013-02-02", "2013-02-03", "2013-02-04"],
-            f"the last audit of 2013-02-01, 2013-02-02, 2013-02-03, ... {NOT_PASSED}",
+            f"{ROWS_OF} 2013-02-01, 2013-02-02, 2013-02-03, ... {NOT_PASSED}",
         ),
-        ("audit.unfinished", ["2013-02-01"], f"the last audit of 2013-02-01 {NOT_PASSED}"),
+        (
+            "audit.unfinished",
+            ["2013-02-01"],
+            f"{ROWS_OF} 2013-02-01 {NOT_PASSED}",
+        ),
         ("audit", {**COMPLETE_AUDIT, "bronze": 0, "clean": 0}, NOT_AUDITED),
         ("holdout.units", {}, "auc is computed from 0 rows, fewer than 30"),
         (

@@ -70,3 +70,23 @@ def test_the_files_that_the_document_names_exist() -> None:
     names = re.findall(r"`(tests/[\w/]+\.py)`", (REPO / "docs/faults.md").read_text())
     assert names
     assert [name for name in names if not (REPO / name).exists()] == []
+
+
+NUMBER = r"08\.\d+"  # As in a docstring: (08.7), or (08.7, 08.26).
+
+
+def test_the_numbers_of_the_list_stand_in_the_files_that_the_document_names() -> None:
+    """In docstrings, because one test may show several of them."""
+    in_tests: Files = defaultdict(set)
+    for path in (REPO / "tests").rglob("test_*.py"):
+        if path == Path(__file__):
+            continue
+        for numbers in re.findall(rf"\(({NUMBER}(?:, {NUMBER})*)\)", path.read_text()):
+            for number in numbers.split(", "):
+                in_tests[number].add(str(path.relative_to(REPO)))
+    in_document: Files = {}
+    for line in (REPO / "docs/faults.md").read_text().splitlines():
+        match = re.match(rf"\| ({NUMBER}) \|", line)
+        if match:
+            in_document[match[1]] = set(re.findall(r"`(tests/[\w/]+\.py)`", line))
+    assert dict(in_tests) == in_document

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -26,12 +27,14 @@ VERSION = RegisteredVersion(
         threshold=0.5,
         relevance=None,
         features_version=0,
+        features_table="table",
         trained_from=DAY,
         trained_until=DAY,
         dag_run={},
         search_progress=None,
     ),
     card="",
+    folder=Path(),
 )
 
 

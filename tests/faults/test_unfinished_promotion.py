@@ -20,7 +20,6 @@ from updraft.core.registry import CHAMPION
 from updraft.core.reports import GateReport, ScoreReport
 from updraft.core.use_case import UseCase
 from updraft.data.ledger import DeltaLedger
-from updraft.models import versions
 from updraft.models.tracking import connect
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(2400)]
@@ -61,12 +60,13 @@ def approved(untrained: Path, spark: SparkSession, small: UseCase) -> Train:
 
 
 def alias(flights: UseCase) -> int | None:
-    champion = versions.champion(connect(flights), flights)
-    return champion.version if champion else None
+    aliases = connect(flights).get_registered_model(flights.name).aliases
+    return int(aliases[CHAMPION]) if CHAMPION in aliases else None
 
 
 def events(flights: UseCase) -> list[tuple[str, int]]:
-    return [(entry.event, entry.version) for entry in DeltaLedger(flights).entries()]
+    entries = DeltaLedger(flights).entries()
+    return [(entry.event, entry.version) for entry in entries if entry.event != "trained"]
 
 
 def promotion_error(root: Path) -> str:

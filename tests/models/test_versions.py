@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 import pytest
 from mlflow.entities.model_registry import ModelVersion, ModelVersionTag
@@ -14,6 +15,7 @@ TAGS = VersionTags(
     threshold=0.1 + 0.2,
     relevance=3.5,
     features_version=7,
+    features_table="b0a1",
     trained_from=date(2013, 1, 1),
     trained_until=date(2013, 2, 28),
     dag_run={
@@ -43,6 +45,7 @@ def test_the_tags_have_the_names_that_versions_have_always_had() -> None:
         "updraft.threshold": "0.30000000000000004",
         "updraft.relevance": "3.5",
         "updraft.features_version": "7",
+        "updraft.features_table": "b0a1",
         "updraft.trained_from": "2013-01-01",
         "updraft.trained_until": "2013-02-28",
         "updraft.search_cut": "2 of 8 trials",
@@ -51,6 +54,7 @@ def test_the_tags_have_the_names_that_versions_have_always_had() -> None:
     assert set(SPARSE.as_tags()) == {
         "updraft.algorithm",
         "updraft.features_version",
+        "updraft.features_table",
         "updraft.trained_from",
         "updraft.trained_until",
     }
@@ -64,7 +68,9 @@ def test_tags_are_read_as_they_were_written(tags: VersionTags) -> None:
 
 def test_a_version_has_its_tags_and_its_description_without_the_verdict() -> None:
     card = "Probability of rain.\n\n- Trained on days"
-    version = RegisteredVersion.of(version_of(TAGS.as_tags(), f"{card}\n\n## Verdict: refused"))
+    version = RegisteredVersion.of(
+        version_of(TAGS.as_tags(), f"{card}\n\n## Verdict: refused"), Path()
+    )
     assert (version.version, version.run_id, version.tags.algorithm) == (3, "run", "lightgbm")
     assert (version.tags.threshold, version.tags.relevance) == (0.1 + 0.2, 3.5)
     assert (version.tags.features_version, str(version.days)) == (7, "2013-01-01..2013-02-28")
@@ -75,6 +81,6 @@ def test_a_version_that_training_has_not_registered_is_refused() -> None:
     tags = TAGS.as_tags()
     del tags["updraft.trained_from"]
     with pytest.raises(UpdraftError, match=r"flights version 3: tag 'updraft.trained_from' not"):
-        RegisteredVersion.of(version_of(tags, ""))
+        VersionTags.of(version_of(tags, ""))
     assert VersionTags.read_algorithm(tags) == "lightgbm"
     assert VersionTags.read_algorithm({}) is None

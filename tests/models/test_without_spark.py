@@ -25,7 +25,7 @@ RECORDS = """
 from updraft.models import provenance, tracking, versions
 
 assert versions.evidence_file("0123") == "evidence/0123.json"
-assert tracking.metric_key("f1_a b!") == "f1_a b_"
+assert tracking.metric_key("f1_a b!") == "f1_a b:21:"
 assert provenance.dag_run_tags("somewhere.json") == {}
 """
 NOTHING_OF_SPARK = """

@@ -101,14 +101,14 @@ def test_no_suite_an_empty_suite_and_a_suite_for_other_columns_are_mistakes(
 ) -> None:
     frame = spark.range(3)
     with pytest.raises(UpdraftError, match="no suite found"):
-        run_suites("t", frame)
+        run_suites("t", frame, None)
     (expectations / "t").mkdir()
 
     def refused(expectations_of_suite: list[dict[str, Any]], message: str) -> None:
         suite = {"name": "s", "expectations": expectations_of_suite}
         (expectations / "t" / "s.json").write_text(json.dumps(suite))
         with pytest.raises(UpdraftError, match=message):
-            run_suites("t", frame)
+            run_suites("t", frame, None)
 
     refused([], "found no expectation")
     refused(
@@ -128,8 +128,11 @@ def test_no_suite_an_empty_suite_and_a_suite_for_other_columns_are_mistakes(
             "row_count_to_be_between",
         ),
         (
-            {"type": "expect_column_values_to_be_unique", "kwargs": {"column": "one"}},
-            "one: expect_column_values_to_be_unique",
+            {
+                "type": "expect_column_max_to_be_between",
+                "kwargs": {"column": "one", "min_value": 5},
+            },
+            "one: expect_column_max_to_be_between in all rows",
         ),
     ],
 )
@@ -143,7 +146,7 @@ def test_a_failing_expectation_about_all_rows_refuses_the_partition(
     def check(severity: str) -> Any:
         suite = {"name": "s", "expectations": [{**expectation, "severity": severity}]}
         (expectations / "t" / "s.json").write_text(json.dumps(suite))
-        checked = run_suites("t", frame)
+        checked = run_suites("t", frame, None)
         assert [result.outcome.success for result in checked] == [False]
         return checked
 

@@ -41,8 +41,8 @@ from updraft.core.schema import FEATURES, LEDGER, PREDICTIONS
 from updraft.core.use_case import UseCase
 from updraft.data.ledger import DeltaLedger
 from updraft.data.tables import Table, partitions_of
-from updraft.models import versions
 from updraft.models.tracking import connect
+from updraft.models.versions import decided_evidence
 
 # Whichever test comes first waits for the trainings of all stages before it.
 pytestmark = pytest.mark.timeout(1800)
@@ -67,12 +67,14 @@ class Run:
 
 
 def champion(use_case: UseCase) -> int | None:
-    version = versions.champion(connect(use_case), use_case)
-    return version.version if version else None
+    """The version that has the alias."""
+    aliases = connect(use_case).get_registered_model(use_case.name).aliases
+    return int(aliases[CHAMPION]) if CHAMPION in aliases else None
 
 
 def ledger(use_case: UseCase) -> list[Entry]:
-    return DeltaLedger(use_case).entries()
+    """The decisions: all entries but those of models that training has registered."""
+    return [entry for entry in DeltaLedger(use_case).entries() if entry.event != "trained"]
 
 
 def tags(use_case: UseCase, version: int) -> dict[str, str]:
@@ -173,7 +175,9 @@ def promoted(first: Run, without_evidence: WithoutEvidence) -> Promoted:
         verdict_after_promotion=first(gate),
         entries=ledger(use_case),
         tags=tags(use_case, verdict.challenger),
-        evidence=versions.evidence(connect(use_case), use_case, verdict.challenger),
+        evidence=decided_evidence(
+            connect(use_case), use_case, verdict.challenger, ledger(use_case)
+        ),
     )
 
 
@@ -561,7 +565,7 @@ def test_a_rollback_to_a_version_that_no_longer_scores_is_refused(
     without_carrier: WithoutCarrier,
 ) -> None:
     assert re.search(
-        r"expected the features \['carrier'\], not found in the table", without_carrier.error
+        r"expects the features \['carrier'\], not found in the table", without_carrier.error
     )
     before, after = without_carrier.entries
     assert after == before
@@ -573,11 +577,11 @@ def test_entries_of_the_ledger_cannot_be_changed_or_deleted(
 ) -> None:
     location = Table(first.use_case, LEDGER).location
     table = DeltaTable.forPath(spark, location.spark)
-    entries = ledger(first.use_case)
+    entries = DeltaLedger(first.use_case).entries()
     for change in (table.delete, partial(table.update, set={"by": F.lit("nobody")})):
         with pytest.raises(PySparkException, match="DELTA_CANNOT_MODIFY_APPEND_ONLY"):
             change()
-    assert ledger(first.use_case) == entries
+    assert DeltaLedger(first.use_case).entries() == entries
     assert [entry.number for entry in entries] == list(range(len(entries)))
 
 

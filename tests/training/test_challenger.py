@@ -12,10 +12,12 @@ from pyspark.sql import DataFrame
 from updraft.core.reports import SearchAndFitReport
 from updraft.core.use_case import UseCase
 from updraft.data.labels import labelled_rows
+from updraft.data.lineage import Input
 from updraft.evaluation.judging import judge
 from updraft.evaluation.metrics import metrics
 from updraft.models.tracking import connect
-from updraft.models.versions import registered
+from updraft.models.verified import verified_folder
+from updraft.models.versions import RegisteredVersion, VersionTags, manifest, model_uri
 from updraft.training import challenger
 from updraft.training.challenger import make_challenger
 from updraft.training.windows import TimeSplit
@@ -23,20 +25,25 @@ from updraft.training.windows import TimeSplit
 # What is known before departure reaches an AUC of about 0.70 in March; with a column that is known
 # later only, it is near 1.
 LEAK = 0.80
+FEATURES_INPUT = Input(table="features", id="id", version=0)
 REPORT = "reports/a/search_and_fit.json"
 ARTIFACTS = {"drift_reference.json": {}}  # type: ignore[var-annotated]
 
 
 @pytest.fixture(scope="module")
 def trained(frame: DataFrame, small: UseCase, split: TimeSplit) -> SearchAndFitReport:
-    return make_challenger(small, frame, 0, split, REPORT, ARTIFACTS)
+    return make_challenger(small, frame, FEATURES_INPUT, split, REPORT, ARTIFACTS)
 
 
 def test_march_is_predicted_neither_by_chance_nor_by_a_leak(
     frame: DataFrame, small: UseCase, split: TimeSplit, trained: SearchAndFitReport
 ) -> None:
     holdout = labelled_rows(frame.where(split.holdout_rows), small.task)
-    version = registered(connect(small), small, trained.version)
+    client = connect(small)
+    entity = client.get_model_version(small.name, str(trained.version))
+    registered = manifest(client, small, trained.version, {})
+    folder = verified_folder(model_uri(small, trained.version), registered.facts, registered)
+    version = RegisteredVersion.of(entity, folder)
     judged = judge(small, holdout, frame.where(split.train_rows), [version])
     assert len(judged.rows) > 5000
     assert 0.62 < metrics(small.task, judged.answers[0])["auc"] < LEAK
@@ -45,7 +52,7 @@ def test_march_is_predicted_neither_by_chance_nor_by_a_leak(
 def test_a_finished_training_is_not_repeated(
     frame: DataFrame, small: UseCase, split: TimeSplit, trained: SearchAndFitReport
 ) -> None:
-    repeated = make_challenger(small, frame, 0, split, REPORT, ARTIFACTS)
+    repeated = make_challenger(small, frame, FEATURES_INPUT, split, REPORT, ARTIFACTS)
     assert repeated == trained
     versions = connect(small).search_model_versions(f"run_id = '{trained.run_id}'")
     assert [int(version.version) for version in versions] == [trained.version]
@@ -73,9 +80,9 @@ def test_a_killed_training_leaves_one_version_when_it_is_repeated(
     before = versions()
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(challenger, "child_runs", kill)
-        make_challenger(small, frame, 0, split, report, {})
+        make_challenger(small, frame, FEATURES_INPUT, split, report, {})
     assert len(versions() - before) == 1
-    finished = make_challenger(small, frame, 0, split, report, {})
+    finished = make_challenger(small, frame, FEATURES_INPUT, split, report, {})
     assert versions() - before == {finished.version}
     client.delete_model_version("flights", str(finished.version))
 
@@ -86,7 +93,7 @@ def test_the_record_has_trials_a_description_and_no_pickle(
     client = connect(small)
     version = client.get_model_version("flights", str(trained.version))
     assert "trained on" in version.description
-    trained_until = registered(client, small, trained.version).tags.trained_until
+    trained_until = VersionTags.of(version).trained_until
     assert trained_until == trained.train_last < trained.holdout_first
     children = client.search_runs(
         [trained.experiment_id], f"tags.mlflow.parentRunId = '{trained.run_id}'"

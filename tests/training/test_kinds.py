@@ -18,12 +18,15 @@ from pyspark.sql import functions as F
 from spark_jobs import drift, evaluate, gate, promote, score, search_and_fit
 from updraft.core.arguments import ARGUMENTS
 from updraft.core.errors import UpdraftError
+from updraft.core.interval import Interval
 from updraft.core.kinds import TRAITS, Kind
 from updraft.core.metrics import METRICS
 from updraft.core.schema import BRONZE, CLEAN, FEATURES, PREDICTIONS, RECOMMENDATIONS
 from updraft.core.sections import Algorithm, Bounds, Costs, Gate, Model, Search, Serving, Target
 from updraft.core.use_case import UseCase
 from updraft.data.labels import labelled_rows
+from updraft.data.ledger import DeltaLedger
+from updraft.data.lineage import Note
 from updraft.data.tables import Table
 from updraft.evaluation.evidence import training_keys
 from updraft.evaluation.judging import important_features
@@ -226,9 +229,16 @@ def table(spark: SparkSession, case: Case) -> DataFrame:
     return rows.withColumn("label", F.when(~F.isnan("label"), F.col("label")))
 
 
-def replace_table(use_case: UseCase, name: str, rows: DataFrame) -> None:
+def replace_table(use_case: UseCase, name: str, rows: DataFrame, source: str | None = None) -> None:
+    """Replace all rows; the commit says that they were made from those of ``source``."""
+    days = [row["day"] for row in rows.selectExpr("date(event_time) AS day").distinct().collect()]
+    note = Note(
+        spans=Interval(min(days), max(days)).partitions,
+        inputs=[Table(use_case, source).as_input()] if source else [],
+        run="by hand",
+    )
     with Table(use_case, name).hold(rows.sparkSession) as held:
-        held.replace(rows, "true")
+        held.replace(rows, "true", note)
 
 
 class Loop:
@@ -238,9 +248,9 @@ class Loop:
         self.case = CASES[name]
         self.use_case = use_case_of(flights, name, self.case, self.case.first)
         rows = table(spark, self.case)
-        replace_table(self.use_case, FEATURES, rows)
-        for earlier in (BRONZE, CLEAN):
-            replace_table(self.use_case, earlier, rows.select("row_id", "event_time"))
+        for made, source in ((BRONZE, None), (CLEAN, BRONZE)):
+            replace_table(self.use_case, made, rows.select("row_id", "event_time"), source)
+        replace_table(self.use_case, FEATURES, rows, CLEAN)
         self.first = self.run("first", self.use_case, *JOBS)
         with_second_algorithms = use_case_of(flights, name, self.case, self.case.second)
         self.second = self.run(
@@ -364,7 +374,8 @@ def test_every_metric_is_known_for_every_slice(loop: Loop) -> None:
 
 def test_what_matters_most_is_what_the_training_has_measured(loop: Loop) -> None:
     version = loop.second["search_and_fit"].version
-    features = important_features(registered(loop.client, loop.use_case, version))
+    entries = DeltaLedger(loop.use_case).entries()
+    features = important_features(registered(loop.client, loop.use_case, version, entries))
     if loop.case.kind == "recommendation":
         assert features == []
     elif loop.case.kind == "clustering":
@@ -430,12 +441,15 @@ def test_keys_that_a_model_was_trained_on_are_no_holdout(
             threshold=0.5,
             relevance=None,
             features_version=features_version,
+            features_table=Table(use_case, FEATURES).id,
             trained_from=day,
             trained_until=day,
             dag_run={},
             search_progress=None,
         )
-        version = RegisteredVersion(version=1, run_id="run", tags=tags, card="a card")
+        version = RegisteredVersion(
+            version=1, run_id="run", tags=tags, card="a card", folder=Path()
+        )
         keys = training_keys(spark, use_case, version)
         return None if keys is None else holdout.join(keys, "row_id", "left_semi").count()
 

@@ -11,6 +11,7 @@ from updraft.core.registry import CHAMPION
 from updraft.core.schema import LABEL, feature_names
 from updraft.core.sections import Algorithm, Bounds, Model, Search
 from updraft.core.use_case import UseCase
+from updraft.data.lineage import Input
 from updraft.data.tables import partitions_of
 from updraft.models.feature_columns import FeatureColumns
 from updraft.models.tracking import connect
@@ -31,6 +32,8 @@ LINEAR = Algorithm(
     fixed={"maxIter": 3},
     search={"regParam": [0.001, 0.01, 0.1], "elasticNetParam": [0.0, 1.0]},
 )
+
+FEATURES_INPUT = Input(table="features", id="id", version=0)
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +134,9 @@ def test_minutes_are_a_stop_after_the_first_batch_and_every_record_says_so(
     model = small.model.model_copy(update={"search": settings, "algorithms": algorithms})
     use_case = small.model_copy(update={"name": "hurried", "model": model})
     split = split_days(partitions_of(few), model)
-    report = make_challenger(use_case, few, 0, split, "reports/hurried/search_and_fit.json", {})
+    report = make_challenger(
+        use_case, few, FEATURES_INPUT, split, "reports/hurried/search_and_fit.json", {}
+    )
     assert (report.trials, report.planned, report.cut) == (2, 8, True)
     client = connect(use_case)
     version = client.get_model_version("hurried", str(report.version))
@@ -157,7 +162,9 @@ def test_a_pruned_trial_is_recorded_as_pruned_with_its_folds_so_far(
     )
     use_case = small.model_copy(update={"name": "pruned", "model": model})
     split = split_days(partitions_of(few), model)
-    report = make_challenger(use_case, few, 0, split, "reports/pruned/search_and_fit.json", {})
+    report = make_challenger(
+        use_case, few, FEATURES_INPUT, split, "reports/pruned/search_and_fit.json", {}
+    )
     assert (report.trials, report.pruned, report.cut) == (4, 1, False)
     client = connect(use_case)
     children = client.search_runs(
@@ -189,11 +196,15 @@ def test_rows_that_cannot_be_trained_on_stop_the_training_and_the_champion_stays
     split = split_days(partitions_of(frame), model)
     client = connect(use_case)
     if not client.search_registered_models("name = 'starved'"):
-        first = make_challenger(use_case, few, 0, split, "reports/starved/first.json", {})
+        first = make_challenger(
+            use_case, few, FEATURES_INPUT, split, "reports/starved/first.json", {}
+        )
         client.set_registered_model_alias("starved", CHAMPION, str(first.version))
     before = client.get_model_version_by_alias("starved", CHAMPION)
     with pytest.raises(UpdraftError, match=message):
-        make_challenger(use_case, frame.where(rows), 0, split, "reports/starved/second.json", {})
+        make_challenger(
+            use_case, frame.where(rows), FEATURES_INPUT, split, "reports/starved/second.json", {}
+        )
     assert client.get_model_version_by_alias("starved", CHAMPION).version == before.version
     assert len(client.search_model_versions("name = 'starved'")) == 1
 
@@ -207,3 +218,17 @@ def test_ten_rows_on_ten_days_are_too_few(few: DataFrame, small: UseCase) -> Non
     model = small.model.model_copy(update={"holdout": 1})
     with pytest.raises(UpdraftError, match="found 8 labelled rows in"):
         check_rows(ten, split_days(days, model), small.task, model)
+
+
+def test_a_family_that_refuses_the_rows_does_not_end_the_search(few: DataFrame) -> None:
+    """(08.24) It is reported with its reason; if all refuse, that is the error."""
+    wrong = Algorithm(fixed={"maxIter": 3, "regParam": -1.0})
+    outcome = run_search(
+        few, {"logistic_regression": wrong, "lightgbm": LIGHTGBM}, trials=2, folds=1
+    )
+    failed = [trial for trial in outcome.trials if trial.failure is not None]
+    assert {trial.algorithm for trial in failed} == {"logistic_regression"}
+    assert all("regParam" in str(trial.failure) for trial in failed)
+    assert outcome.best.algorithm == "lightgbm"
+    with pytest.raises(UpdraftError, match=r"logistic_regression: .*regParam"):
+        run_search(few, {"logistic_regression": wrong}, trials=1, folds=1)

@@ -13,6 +13,7 @@ from updraft.core.waiting import wait_for
 Json = dict[str, Any]
 ENDED = ("success", "failed")
 BUSY_SECONDS = 60
+BUSY = (httpx.codes.SERVICE_UNAVAILABLE, httpx.codes.CONFLICT)
 
 
 class AirflowApi:
@@ -73,24 +74,47 @@ class AirflowApi:
             "max_active_runs": 4,
         }
 
+        before = {entry["id"] for entry in self._running_backfills(dag_id)}
+
         def response_unless_busy() -> httpx.Response | None:
-            # On SQLite Airflow answers 503 when its scheduler is writing at the same time.
+            # On SQLite Airflow answers 503 when its scheduler is writing at the same time. It may
+            # have made the backfill without its runs by then, and refuses a second one for ever.
+            # A backfill whose runs have ended counts as running for another half minute.
             response = self.client.post("/api/v2/backfills", json=body)
-            is_busy = response.status_code == httpx.codes.SERVICE_UNAVAILABLE
-            return None if is_busy else response
+            if response.status_code not in BUSY:
+                return response
+            for entry in self._running_backfills(dag_id):
+                days = (entry["from_date"], entry["to_date"])
+                is_half_made = tuple(map(datetime.fromisoformat, days)) == (first, last)
+                if entry["id"] not in before and is_half_made:
+                    self.client.put(f"/api/v2/backfills/{entry['id']}/cancel")
+            return None
 
         response = wait_for(response_unless_busy, seconds=BUSY_SECONDS, every=1)
         if response is None:
-            raise UpdraftError(
-                f"Airflow refused the backfill (503): its database was busy for {BUSY_SECONDS} s. "
-                "Try again when the scheduler is idle."
-            )
+            raise UpdraftError(self._why_busy(dag_id))
         if response.is_error:
             raise UpdraftError(
                 f"Airflow refused the backfill ({response.status_code}): "
                 f"{response.text[:500]}. See {home() / 'logs'}."
             )
         return int(response.json()["id"])
+
+    def _why_busy(self, dag_id: str) -> str:
+        for entry in self._running_backfills(dag_id):
+            return (
+                f"Airflow refused the backfill of {dag_id} (409): its backfill {entry['id']} of "
+                f"{entry['from_date'][:10]} to {entry['to_date'][:10]} is running. Wait until it "
+                "has ended, or cancel it on the page of the DAG."
+            )
+        return (
+            f"Airflow refused the backfill of {dag_id} (503): its database was busy for "
+            f"{BUSY_SECONDS} s. Try again when the scheduler is idle."
+        )
+
+    def _running_backfills(self, dag_id: str) -> list[Json]:
+        content = self.call("GET", "/backfills", params={"dag_id": dag_id, "order_by": "-id"})
+        return [entry for entry in content["backfills"] if entry["completed_at"] is None]
 
     def runs(self, dag_id: str, **query: Any) -> list[Json]:
         """Return the runs of a DAG, newest first."""

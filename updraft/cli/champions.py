@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, time
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -118,7 +119,7 @@ def rollback(name: str, to: int | None, reason: str, console: Console) -> Rollba
     with console.status("Rolling back") as status:
 
         def say(text: str) -> None:
-            status.update(f"Rolling back: {text}")
+            status.update(escape(f"Rolling back: {text}"))
 
         with _mlflow(say) as env:
             status.update("Rolling back")

@@ -3,15 +3,21 @@
 import json
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from updraft.core.files import write_atomically
+from updraft.core.registry import CHAMPION
 from updraft.core.reports import DriftReport
 from updraft.core.settings import settings
 from updraft.core.use_case import UseCase
+
+if TYPE_CHECKING:
+    from mlflow.tracking import MlflowClient
 
 MAX_METRICS = 4  # A terminal has no space for more metrics of a model.
 
@@ -90,7 +96,7 @@ def registered_models(use_case: UseCase) -> tuple[list[RegisteredModel], Champio
     # Else it reports each new experiment between our lines.
     logging.getLogger("mlflow").setLevel(logging.WARNING)
     client = connect(use_case)
-    champion = versions.champion(client, use_case)
+    champion = _champion(client, use_case)
     models = []
     for entity in client.search_model_versions(f"name = '{use_case.name}'"):
         metrics = client.get_run(str(entity.run_id)).data.metrics
@@ -106,9 +112,17 @@ def registered_models(use_case: UseCase) -> tuple[list[RegisteredModel], Champio
         )
     models.sort(key=lambda model: model.version)
     for model in models:
-        if champion is not None and model.version == champion.version:
+        if model.version == champion:
             return models, Champion.model_validate(model.model_dump(exclude={"verdict", "reasons"}))
     return models, None
+
+
+def _champion(client: "MlflowClient", use_case: UseCase) -> int | None:
+    """Return the version that has the alias ``champion``; None if there is none."""
+    for model in client.search_registered_models(f"name = '{use_case.name}'"):
+        if CHAMPION in model.aliases:
+            return int(model.aliases[CHAMPION])
+    return None
 
 
 def _holdout_metrics(metrics: dict[str, float]) -> dict[str, float]:
@@ -150,14 +164,16 @@ def show(
         result = "no column has drifted"
         if drift.columns:
             result = f"drifted: {', '.join(drift.columns)}"
-        console.print(f"Drift in {drift.window}: {result}", soft_wrap=True)
+        console.print(f"Drift in {drift.window}: {result}", soft_wrap=True, markup=False)
     # Not a table: a path that is broken at a column's edge can be neither clicked nor copied.
     console.print(
         f"[italic]Where to look; `make up` starts Airflow and MLflow on what {command} has left[/]"
     )
     for name, place in places.items():
-        console.print(f"  {name:24} {place}", soft_wrap=True, highlight=False)
-    ending = "[green]All steps ended well[/]" if closing.ok else f"[red]Failed:[/] {closing.error}"
+        console.print(f"  {name:24} {place}", soft_wrap=True, highlight=False, markup=False)
+    ending = "[green]All steps ended well[/]"
+    if not closing.ok:
+        ending = f"[red]Failed:[/] {escape(str(closing.error))}"
     console.print(f"{ending}, {closing.seconds:.0f} s.")
 
 

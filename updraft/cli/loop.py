@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from updraft.cli import servers
 from updraft.cli.closing import (
@@ -93,12 +94,12 @@ class Loop(ABC):
         started = time.monotonic()
         state = "failed"
         progress = ""
-        with self.console.status(name) as status:
+        with self.console.status(escape(name)) as status:
 
             def say(text: str) -> None:
                 nonlocal progress
                 progress = text
-                status.update(f"{name}: {text}")
+                status.update(escape(f"{name}: {text}"))
 
             try:
                 yield say
@@ -108,9 +109,9 @@ class Loop(ABC):
                 self.steps.append(Step(name=name, state=state, seconds=round(seconds, 1)))
                 mark = "[green]ok[/]    " if state == "success" else "[red]failed[/]"
                 elapsed = time.monotonic() - self.started
-                line = f"[{elapsed:6.1f} s] {mark} {name}: {progress} ({seconds:.1f} s)"
-                escaped = line.replace("[ ", r"\[ ")
-                self.console.print(escaped, soft_wrap=True, highlight=False)
+                line = escape(f"{name}: {progress} ({seconds:.1f} s)")
+                clock = rf"\[{elapsed:6.1f} s]"
+                self.console.print(f"{clock} {mark} {line}", soft_wrap=True, highlight=False)
 
     def dag(self, part: str) -> str:
         """Return the id of one of the use case's DAGs: data, training, monitoring."""

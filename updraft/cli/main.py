@@ -10,9 +10,11 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from updraft.core.errors import UpdraftError
 
+PRIVATE = 0o077  # What this command and all that it starts write holds raw values.
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -56,7 +58,9 @@ def run(
     rows: Annotated[
         int | None, typer.Option(min=1, help=f"Rows of the sample. {NEW_SAMPLE}")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help=f"Seed of the sample. {NEW_SAMPLE}")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help=f"Seed of the sample. {NEW_SAMPLE}")
+    ] = None,
     drift: Annotated[
         float | None, typer.Option(min=0, help=f"Drift in the sample. {NEW_SAMPLE}")
     ] = None,
@@ -90,7 +94,7 @@ def up(spark_ui: SparkUi = False) -> None:
 
     _serve_spark_ui(spark_ui)
     with console.status("Starting") as status:
-        running = servers.start(lambda text: status.update(f"Starting: {text}"))
+        running = servers.start(lambda text: status.update(escape(f"Starting: {text}")))
     secrets = servers.home() / "secrets.json"
     console.print(
         f"Airflow  {running.airflow}  user admin, airflow_password in {secrets}",
@@ -208,6 +212,41 @@ def rollback(
 
 
 @app.command()
+def rebuild(
+    name: UseCaseName,
+    table: Annotated[str, typer.Argument(help="features; or clean, then features follow.")],
+) -> None:
+    """Write a table of a use case anew, after a change of its columns.
+
+    Its older versions can still be read, so models that were trained on them keep their evidence.
+    """
+    from updraft.cli.rebuild import rebuild as rebuild_tables
+
+    rows = rebuild_tables(name, table, console)
+    console.print(f"{name}: {table} is rebuilt; features has {rows:,} rows.", highlight=False)
+
+
+@app.command()
+def status(
+    name: Annotated[
+        str | None, typer.Argument(help="Name of a folder in use_cases/. Default: all of them.")
+    ] = None,
+    run: Annotated[
+        bool, typer.Option("--run", help="Start the runs that are missing, in Airflow.")
+    ] = False,
+) -> None:
+    """List the partitions that need a run: raw files that no run has seen as they are now.
+
+    Also partitions whose features are not made from the present raw rows, and gaps. Ends with code
+    1 if something is missing, and says by which command to make up for it.
+    """
+    from updraft.cli.status import print_status
+
+    if not print_status(name, console, run=run):
+        raise typer.Exit(1)
+
+
+@app.command()
 def schema(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON schema, for editors.")] = False,
 ) -> None:
@@ -236,8 +275,9 @@ def main() -> None:
     """Run the command line. A mistake that a user can fix ends in one sentence, no traceback."""
     # Without this a SIGTERM would leave behind the servers that a command has started.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    os.umask(PRIVATE)
     try:
         app()
     except UpdraftError as error:
-        console.print(f"[red]updraft:[/] {error}", soft_wrap=True, highlight=False)
+        console.print(f"[red]updraft:[/] {escape(str(error))}", soft_wrap=True, highlight=False)
         sys.exit(1)

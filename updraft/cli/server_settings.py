@@ -33,7 +33,12 @@ def airflow_variables(address: str, folder: Path, secrets: dict[str, str]) -> di
         "AIRFLOW__CORE__FERNET_KEY": secrets["fernet_key"],
         "AIRFLOW__API__SECRET_KEY": secrets["api_secret"],
         "AIRFLOW__API_AUTH__JWT_SECRET": secrets["jwt_secret"],
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{airflow_home / 'airflow.db'}",
+        # SQLite has one writer at a time; without a timeout the others give up after 5 s.
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{airflow_home / 'airflow.db'}"
+        "?timeout=60",
+        # A worker that starts a task while the servers start waits a minute and more for the API;
+        # by default it gives up after 15 s, and the task has failed for good.
+        "AIRFLOW__WORKERS__EXECUTION_API_RETRIES": "8",
         # Halves the cost of parsing while nothing changes.
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",

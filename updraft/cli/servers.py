@@ -2,18 +2,23 @@
 
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Collection
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Literal
 
 import httpx
 import psutil
+from filelock import FileLock, Timeout
 
+from updraft.cli.retention import remove_old
 from updraft.cli.secrets import local_secrets
 from updraft.cli.server_settings import airflow_variables, mlflow_auth, mlflow_variables
 from updraft.core.errors import UpdraftError
@@ -27,7 +32,9 @@ AIRFLOW_PORT = 8080  # This port and the next are used where they are free, else
 MLFLOW_PORT = 5000
 START_SECONDS = 180
 STOP_SECONDS = 20
+ENDED_LAST = ("api-server", "mlflow")
 POLL_SECONDS = 0.5
+MARK = "UPDRAFT_SERVERS"
 AIRFLOW_PARTS = {
     "api-server": ["api-server", "--host", HOST, "--workers", "1"],
     # The log servers would listen on every interface.
@@ -44,6 +51,7 @@ class Servers:
     airflow: str  # Empty where MLflow runs alone.
     mlflow: str
     processes: dict[str, tuple[int, float]]  # name: (process id, the time it was created)
+    mark: str  # In the environment of all that they start, whoever is its parent by now.
 
     @property
     def running(self) -> bool:
@@ -94,20 +102,26 @@ def start(say: Callable[[str], None], *, airflow: bool = True) -> Servers:
         return running
     if not running:
         stop()
+    remove_old(local_root(), settings().retention_days)
     try:
-        return _start(say, running or Servers("", "", {}), airflow)
+        with ExitStack() as ports:
+            new = Servers("", "", {}, secrets.token_hex(8))
+            return _start(say, running or new, airflow, ports)
     except BaseException:
         # Do not leave a partly started system: it would occupy the ports.
         stop(keep=running.processes if running else ())
         raise
 
 
-def _start(say: Callable[[str], None], servers: Servers, airflow: bool) -> Servers:
+def _start(
+    say: Callable[[str], None], servers: Servers, airflow: bool, ports: ExitStack
+) -> Servers:
+    """``ports``: keeps the ports for us until the servers answer."""
     is_mlflow_new = not servers.mlflow
     if airflow:
-        servers = replace(servers, airflow=f"http://{HOST}:{_free_port(AIRFLOW_PORT)}")
+        servers = replace(servers, airflow=f"http://{HOST}:{_free_port(AIRFLOW_PORT, ports)}")
     if is_mlflow_new:
-        servers = replace(servers, mlflow=f"http://{HOST}:{_free_port(MLFLOW_PORT)}")
+        servers = replace(servers, mlflow=f"http://{HOST}:{_free_port(MLFLOW_PORT, ports)}")
     env = environment(servers.airflow if airflow else "", servers.mlflow)
     if is_mlflow_new:
         servers = _spawn(servers, "mlflow", _mlflow_command(servers.mlflow), env)
@@ -140,22 +154,42 @@ def stop(keep: Collection[str] = ()) -> list[str]:
         process = _process(*identity)
         if process and name not in remaining:
             running[name] = process
-    _end(running.values())
+    # Without remaining servers, also what those have started that were killed.
+    orphans = [] if remaining else _marked_processes(servers.mark)
+    everything = {*running.values(), *orphans}
+    # Last, so that tasks that are ended can say so: they are tried again when the servers are back.
+    last = {process for name, process in running.items() if name in ENDED_LAST}
+    for process in list(last):
+        with suppress(psutil.NoSuchProcess):
+            last.update(process.children(recursive=True))
+    _end(everything - last)
+    _end(last)
     if remaining:
         airflow = servers.airflow if "api-server" in remaining else ""
-        _remember(Servers(airflow, servers.mlflow, remaining))
+        _remember(Servers(airflow, servers.mlflow, remaining, servers.mark))
     else:
         state.unlink()
     return list(running)
+
+
+def _marked_processes(mark: str) -> list[psutil.Process]:
+    """The processes whose environment has a mark; not those that run this command."""
+    own = {process.pid for process in [psutil.Process(), *psutil.Process().parents()]}
+    marked = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.pid not in own and process.environ().get(MARK) == mark:
+                marked.append(process)
+    return marked
 
 
 def _end(processes: Collection[psutil.Process]) -> None:
     """End processes with all their descendants: a scheduler's tasks, a task's spark-submit."""
     families = set(processes)
     for process in processes:
-        families.update(process.children(recursive=True))
-    for process in processes:
-        process.send_signal(signal.SIGTERM)
+        with suppress(psutil.NoSuchProcess):
+            families.update(process.children(recursive=True))
+            process.send_signal(signal.SIGTERM)
     _, alive = psutil.wait_procs(families, timeout=STOP_SECONDS)
     for process in alive:
         if process.is_running():
@@ -171,18 +205,19 @@ def environment(airflow: str, mlflow: str) -> dict[str, str]:
     """
     folder = home()
     folder.mkdir(parents=True, exist_ok=True)
-    folder.chmod(0o700)  # Databases and logs are private.
-    secrets = local_secrets(folder)
-    passwords = json.dumps({"admin": secrets["airflow_password"]})
+    for private in (local_root(), folder):  # Raw values, databases and logs are private.
+        private.chmod(0o700)
+    own_secrets = local_secrets(folder)
+    passwords = json.dumps({"admin": own_secrets["airflow_password"]})
     write_atomically(folder / "airflow_passwords.json", passwords, private=True)
-    write_atomically(folder / "mlflow_auth.ini", mlflow_auth(folder, secrets), private=True)
+    write_atomically(folder / "mlflow_auth.ini", mlflow_auth(folder, own_secrets), private=True)
     return {
         **os.environ,
         "PATH": f"{BIN}:{os.environ['PATH']}",
         "SPARK_LOCAL_IP": HOST,
         "UPDRAFT_ROOT": str(local_root()),
-        **airflow_variables(airflow, folder, secrets),
-        **mlflow_variables(mlflow, folder, secrets),
+        **airflow_variables(airflow, folder, own_secrets),
+        **mlflow_variables(mlflow, folder, own_secrets),
         "GX_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
     }
@@ -231,7 +266,7 @@ def _spawn(servers: Servers, name: str, command: list[str], env: dict[str, str])
         # A session of its own: Ctrl-C on this command must not end the servers of running tasks.
         process = subprocess.Popen(
             command,
-            env=env,
+            env={**env, MARK: servers.mark},
             cwd=REPO,
             stdin=subprocess.DEVNULL,
             stdout=out,
@@ -251,7 +286,8 @@ def _remember(servers: Servers) -> None:
 def _read(state: Path) -> Servers:
     content = json.loads(state.read_text())
     processes = {name: (pid, created) for name, (pid, created) in content["processes"].items()}
-    return Servers(content["airflow"], content["mlflow"], processes)
+    # Servers that an earlier release has started have no mark.
+    return Servers(content["airflow"], content["mlflow"], processes, content.get("mark", ""))
 
 
 def _process(pid: int, created: float) -> psutil.Process | None:
@@ -264,8 +300,19 @@ def _process(pid: int, created: float) -> psutil.Process | None:
         return None
 
 
-def _free_port(preferred: int) -> int:
-    for port in (preferred, 0):
+def _free_port(preferred: int, ports: ExitStack) -> int:
+    """The preferred port or, if it is taken, any free one.
+
+    A server takes seconds until it listens. Until ``ports`` is closed, no other start on this
+    machine takes the preferred port for free.
+    """
+    lock = FileLock(Path(tempfile.gettempdir()) / f"updraft-port-{preferred}.lock")
+    try:
+        ports.enter_context(lock.acquire(blocking=False))
+        choices = [preferred, 0]
+    except (Timeout, OSError):  # OSError: the lock file is another user's.
+        choices = [0]
+    for port in choices:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -307,13 +354,40 @@ def _await(servers: Servers, name: str, is_ready: Callable[[Servers], bool]) -> 
 
 
 def _is_mlflow_ready(servers: Servers) -> bool:
-    return httpx.get(f"{servers.mlflow}/health").status_code == httpx.codes.OK
+    if httpx.get(f"{servers.mlflow}/health").status_code != httpx.codes.OK:
+        return False
+    password = local_secrets(home())["mlflow_password"]
+    response = httpx.get(
+        f"{servers.mlflow}/api/2.0/mlflow/experiments/search",
+        params={"max_results": 1},
+        auth=("admin", password),
+    )
+    _check_is_ours("MLflow", servers.mlflow, response.status_code)
+    return response.status_code == httpx.codes.OK
 
 
 def _is_airflow_ready(servers: Servers) -> bool:
     health = httpx.get(f"{servers.airflow}/api/v2/monitor/health").json()
     parts = [health.get(part) or {} for part in ("scheduler", "dag_processor", "triggerer")]
-    return all(part.get("status") == "healthy" for part in parts)
+    if not all(part.get("status") == "healthy" for part in parts):
+        return False
+    login = {"username": "admin", "password": local_secrets(home())["airflow_password"]}
+    response = httpx.post(f"{servers.airflow}/auth/token", json=login)
+    _check_is_ours("Airflow", servers.airflow, response.status_code)
+    return response.status_code == httpx.codes.CREATED
+
+
+def _check_is_ours(name: str, address: str, status: int) -> None:
+    """Refuse a server that does not know our password.
+
+    Raises:
+        UpdraftError: another system has taken the address in the meantime.
+    """
+    if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND):
+        raise UpdraftError(
+            f"{address}: found a server that is not our {name}: it answers our login with {status}."
+            " Another system has taken the address. Start again: another port is chosen then."
+        )
 
 
 def _tail(text: str, lines: int = 15) -> str:

@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
-from typing import Annotated, Any, NoReturn, Self, TypeVar
+from typing import Annotated, Any, Literal, NoReturn, Self, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -126,6 +126,12 @@ class RollbackArguments(JobArguments):
     by: OptionalText = Field(None, description="who asks for it, for the ledger")
 
 
+class RebuildArguments(JobArguments):
+    """The arguments of a job that writes a complete table anew."""
+
+    table: Literal["clean", "features"] = Field(description="clean, with quarantine; or features")
+
+
 class ScoreArguments(JobArguments):
     """The arguments of a job that scores partitions, by default the newest."""
 
@@ -182,6 +188,7 @@ ARGUMENTS: dict[str, type[JobArguments]] = {
     "score": ScoreArguments,
     "drift": DriftArguments,
     "rollback": RollbackArguments,
+    "rebuild": RebuildArguments,
 }
 
 ArgumentsT = TypeVar("ArgumentsT", bound=JobArguments)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from updraft.core.errors import UpdraftError
 
@@ -10,6 +10,16 @@ Unit = Literal["hour", "day", "month"]
 EARLIEST_ZONE = timezone(timedelta(hours=14))  # Where a new day begins first. Days are local days.
 SNAPSHOT = date(1970, 1, 1)  # The only partition of a use case without time.
 LAST_HOUR = 23
+
+
+class Span(NamedTuple):
+    """A half-open interval of event time, in UTC."""
+
+    start: datetime
+    end: datetime
+
+    def overlaps(self, other: "Span") -> bool:
+        return self.start < other.end and other.start < self.end
 
 
 @dataclass(frozen=True)
@@ -52,6 +62,23 @@ class Interval:
             return months
         number = (self.last - self.first).days + 1
         return [self.first + timedelta(days=offset) for offset in range(number)]
+
+    @property
+    def partitions(self) -> list["Span"]:
+        """Each partition as an interval of event time."""
+        starts = [datetime.combine(day, time(), UTC) for day in self.days]
+        if self.unit == "hour":
+            hours = int((self.end - self.start).total_seconds() // 3600)
+            starts = [self.start + timedelta(hours=hour) for hour in range(hours)]
+        ends = [*starts[1:], self.end]
+        return [Span(start, end) for start, end in zip(starts, ends, strict=True)]
+
+    def with_history(self, days: int) -> "Interval":
+        """The interval and some days before it; months are complete."""
+        first = self.first - timedelta(days=days)
+        return Interval(
+            first.replace(day=1) if self.unit == "month" else first, self.last, self.unit
+        )
 
     def predicate(self) -> str:
         """Return the interval as an SQL condition.
@@ -103,12 +130,17 @@ def parse_day(text: str, name: str) -> date:
         day = date.fromisoformat(text)
     except ValueError:
         raise UpdraftError(f"{name}: found {text!r}, expected a day such as 2013-01-31.") from None
-    today = datetime.now(EARLIEST_ZONE).date()
-    if day > today:
+    latest = latest_day()
+    if day > latest:
         raise UpdraftError(
-            f"{name}: found {day}, which lies in the future. Give a day until {today}."
+            f"{name}: found {day}, which lies in the future. Give a day until {latest}."
         )
     return day
+
+
+def latest_day() -> date:
+    """Return the newest day that has begun anywhere on Earth. What is later is the future."""
+    return datetime.now(EARLIEST_ZONE).date()
 
 
 def parse_interval(start: str | None, end: str | None, unit: Unit = "day") -> Interval:

@@ -2,6 +2,7 @@
 
 import ctypes
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from updraft.core.reports import Report
 
 PR_SET_PDEATHSIG = 1
 LOGGED_LENGTH = 2000
+PRIVATE = 0o077  # Reports and pages hold raw values.
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +35,7 @@ def run_job(
         description: What the job does, for ``--help``.
     """
     end_with_parent()
+    os.umask(PRIVATE)
     _log_to_stdout()
     try:
         values = split_arguments(arguments_type, description=description)

@@ -6,7 +6,9 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Literal, NamedTuple, Protocol
 
-Event = Literal["refused", "approved", "promoted", "rolled back", "adopted", "restored"]
+from updraft.core.manifest import Manifest
+
+Event = Literal["trained", "refused", "approved", "promoted", "rolled back", "adopted", "restored"]
 NOBODY = 0  # In place of a version: a rollback to no champion at all.
 # These events change the champion. All others record a decision or a repair and leave it as it was.
 CHANGES: tuple[Event, ...] = ("promoted", "rolled back", "adopted")
@@ -30,6 +32,7 @@ class Entry(NamedTuple):
             database is lost and its version numbers begin again.
         features_version: The version of the features table that the decision rests on.
         code: The commit that decided.
+        model: For "trained", the model's ``Manifest`` as JSON: its files and facts by hash.
     """
 
     number: int
@@ -45,6 +48,7 @@ class Entry(NamedTuple):
     run_id: str | None
     features_version: int | None
     code: str
+    model: str | None = None
 
 
 class Origin(NamedTuple):
@@ -106,6 +110,14 @@ def last_change(entries: Sequence[Entry]) -> Entry | None:
     for entry in reversed(entries):
         if entry.event in CHANGES:
             return entry
+    return None
+
+
+def manifest_of_version(entries: Sequence[Entry], version: int) -> Manifest | None:
+    """Return what a version was when it was registered; None if the ledger does not say it."""
+    for entry in reversed(entries):
+        if entry.event == "trained" and entry.version == version and entry.model is not None:
+            return Manifest.model_validate_json(entry.model)
     return None
 
 

@@ -1,17 +1,25 @@
 """Where a job's files are: its report, its error message and its page for people."""
 
+import re
+
 from upath import UPath
 
 from updraft.core.files import write_atomically
 from updraft.core.locations import Location
 from updraft.core.settings import settings
 
+OF_DAG_RUN = re.compile(r"reports/(?P<dag>[^/]+)/(?P<run>[^/]+)/[^/]+\.json")
 ERROR_LENGTH = 2000  # Spark's messages can contain complete query plans.
 
 
 def report_uri(dag_id: str, run_id: str, job: str) -> str:
     """Return where a job of a DAG run writes its report, relative to ``UPDRAFT_ROOT``."""
     return f"reports/{dag_id}/{run_id}/{job}.json"
+
+
+def is_of_dag_run(uri: str) -> bool:
+    """Return whether a report is that of a job of a DAG run, and not of one that ran by hand."""
+    return OF_DAG_RUN.fullmatch(uri) is not None
 
 
 def report_path(uri: str) -> UPath:

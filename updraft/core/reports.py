@@ -60,17 +60,25 @@ class IngestReport(Report):
         first: The first partition of the interval.
         last: The last one.
         files: The number of raw files.
+        unread_files: The data files next to them that ``data.files`` does not match.
         kept_days: Days without raw rows that keep the rows of an earlier run.
         missing_days: Days without raw rows that have no rows at all.
-        rows: The number of raw rows.
+        rows_read: The number of raw rows that were read: ``rows`` + ``elsewhere`` + those unplaced.
+        rows: Those in the partitions of the interval.
+        elsewhere: Those in other partitions.
+        unplaced: Those that belong to no partition, by reason.
     """
 
     first: date
     last: date
     files: int = 0
+    unread_files: list[str] = []
     kept_days: list[date] = []
     missing_days: list[date] = []
+    rows_read: int = 0
     rows: int = 0
+    elsewhere: int = 0
+    unplaced: dict[str, int] = {}
 
 
 class ExpectationOutcome(BaseModel):
@@ -97,9 +105,11 @@ class ValidateReport(Report):
     """The result of an audit.
 
     Attributes:
-        rows: ``clean`` + ``quarantined``.
+        rows: ``clean`` + ``quarantined`` + ``superseded``.
         clean: The rows that passed.
         quarantined: The rows that failed.
+        superseded: The rows of keys that have come again, in a later file or with a larger value of
+            ``data.order``. They are in the quarantine table, too.
         reasons: The number of rows by reason; a row that fails for several counts for each.
         expectations: The results of the suite.
     """
@@ -107,6 +117,7 @@ class ValidateReport(Report):
     rows: int = 0
     clean: int = 0
     quarantined: int = 0
+    superseded: int = 0
     reasons: dict[str, int] = {}
     expectations: list[ExpectationOutcome] = []
 
@@ -125,6 +136,18 @@ class FeaturesReport(Report):
     labelled: int = 0
     columns: list[str] = []
     version: int | None = None
+
+
+class RebuildReport(Report):
+    """The table that was written anew.
+
+    Attributes:
+        table: Its name.
+        rows: Its rows. Clean has none until the raw rows have been audited again.
+    """
+
+    table: str
+    rows: int
 
 
 class SearchAndFitReport(Report):

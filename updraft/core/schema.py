@@ -3,6 +3,7 @@
 BRONZE = "bronze"
 CLEAN = "clean"
 QUARANTINE = "quarantine"
+UNPLACED = "unplaced"  # Raw rows that belong to no partition.
 FEATURES = "features"
 SPLITS = "splits"
 PREDICTIONS = "predictions"
@@ -14,6 +15,15 @@ EVENT_TIME = "event_time"
 EVENT_DATE = "event_date"  # The partition: the day of event_time, or the first day of its month.
 LABEL = "label"
 IDENTITY = [ROW_ID, EVENT_TIME]
+
+CORRUPT = "corrupt_record"  # The text of a record that cannot be split into the columns.
+SOURCE = "source_file"
+SOURCE_LINE = "source_line"  # The line on which a record starts; in Parquet, the row's number.
+SOURCE_TIME = "source_time"  # When the file was last modified.
+REASONS = "reasons"  # Why a row is in quarantine, or belongs to no partition.
+TIME_COLUMNS = "__time_columns"  # Of raw rows: the columns of the event time, typed.
+RAW = "__raw"  # Of typed rows: the bronze row.
+UNREADABLE = "__reasons"  # Of typed rows: why texts cannot be read.
 
 SPLIT = "split"  # In a snapshot: whether a row belongs to the training rows or to the holdout.
 TRAIN = "train"

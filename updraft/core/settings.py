@@ -32,6 +32,11 @@ class Settings(BaseSettings):
     sources: dict[str, str] = Field(
         {}, description="Use case to the folder or URI that replaces its data.input."
     )
+    retention_days: int = Field(
+        90,
+        ge=1,
+        description="How long event logs, reports and logs are kept; `make up` removes older ones.",
+    )
     spark_submit: str = Field(
         str(REPO / "spark_jobs" / "spark-submit"),
         description="The spark-submit that tasks call.",

@@ -37,20 +37,24 @@ def java_options(*, short_job: bool) -> str:
     return " ".join(options)
 
 
-def spark_conf(*, short_job: bool = True) -> dict[str, str]:
+def spark_conf(*, short_job: bool = True, wide_rows: bool = False) -> dict[str, str]:
     """Return the settings, for the operator's conf= or SparkSession.builder.config(map=...).
 
     Args:
         short_job: The job takes seconds, so it is tuned to start quickly. Otherwise it gets more
             memory and Java's optimizing compiler.
+        wide_rows: The rows have hundreds of columns, so a batch of them needs more memory.
     """
     settings = {
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
         "spark.driver.extraJavaOptions": java_options(short_job=short_job),
-        "spark.driver.memory": "1g" if short_job else "2g",
+        "spark.driver.memory": "1g" if short_job and not wide_rows else "2g",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
+        # Other processes of this machine can reach Spark's ports, and would get its blocks. In
+        # local mode Spark makes a secret of its own for each run; a cluster needs a common one.
+        "spark.authenticate": "true",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.log.level": "WARN",

@@ -25,6 +25,8 @@ from updraft.core.sections import (
 from updraft.core.settings import settings
 from updraft.core.sql import sql_mistakes
 
+WIDE = 200  # Columns.
+
 
 class UseCase(Strict):
     """One use case. Its name is that of its folder, its registered model and its tables."""
@@ -74,6 +76,11 @@ class UseCase(Strict):
     def first_partition(self) -> date:
         """The first partition; for a snapshot its only one."""
         return self.schedule.start if self.schedule else SNAPSHOT
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether its raw rows have so many columns that Spark needs other settings."""
+        return len(self.data.columns) > WIDE
 
     @property
     def features_sql(self) -> str:

@@ -1,20 +1,21 @@
 """From clean rows to features: the use case's features.sql, with the label added separately."""
 
-from contextlib import AbstractContextManager, nullcontext
+import logging
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import reduce
 
 from pyspark.sql import Column, DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from updraft.core.errors import UpdraftError
-from updraft.core.interval import Interval, on_days
-from updraft.core.locations import Location
+from updraft.core.interval import Interval, Span, on_days
 from updraft.core.reports import FeaturesReport
 from updraft.core.schema import (
     CLEAN,
     EVENT_DATE,
+    EVENT_TIME,
     FEATURES,
     IDENTITY,
     LABEL,
@@ -22,45 +23,96 @@ from updraft.core.schema import (
     feature_names,
     quote,
 )
-from updraft.core.settings import settings
 from updraft.core.use_case import UseCase
+from updraft.data.audited import check_audited
 from updraft.data.export import export_features, unregister
+from updraft.data.lineage import Note, changed_since
+from updraft.data.lookups import lookup
+from updraft.data.row_wise import check_repeatable, is_row_wise
 from updraft.data.splits import with_split
-from updraft.data.tables import HeldTable, Table, event_date, partitions_of
+from updraft.data.tables import Table, event_date, partitions_of
+
+logger = logging.getLogger(__name__)
 
 MISSING = "missing"  # The category of a missing value, in training and in serving.
 
 
 @dataclass(frozen=True)
 class NewRows:
-    """Rows that are ready for the features table.
+    """Rows that are ready for the features table, cached.
 
-    ``where``: the partitions that they replace. ``clean_rows``: as many rows are expected; None
-    with ``data.history``, where instead each row_id is expected once.
+    ``where``: the partitions that they replace, which ``spans`` lists. ``clean_rows``: as many
+    rows are expected; None with ``data.history``, where instead each row_id is expected once.
     """
 
     frame: DataFrame
     where: str
+    spans: list[Span]
     clean_rows: int | None
 
 
-def build_features(spark: SparkSession, use_case: UseCase, interval: Interval) -> FeaturesReport:
+def build_features(
+    spark: SparkSession, use_case: UseCase, interval: Interval, run: str
+) -> FeaturesReport:
     """Replace the interval's rows of the features table.
 
     The columns are row_id, event_time, the features and the label (null where it is unknown).
-    With ``data.history``, later partitions that look back on the interval are built again, and the
-    table is held from reading to writing: the result does not depend on the order of the runs.
+    With ``data.history``, later partitions that look back on the interval are built again. If
+    another run changes the clean rows in the meantime, all is built again, so the result does not
+    depend on the order of the runs. ``run``: the location of the job's report.
 
     Raises:
-        UpdraftError: features.sql does not return the expected rows.
+        UpdraftError: the clean rows are not the audit of the present raw rows, or features.sql
+            does not return the expected rows.
     """
+    check_audited(use_case, interval)
+    build = _build_with_history if use_case.data.history else _build_from_interval
+    clean = Table(use_case, CLEAN)
     table = Table(use_case, FEATURES)
-    if use_case.data.history:
-        with table.hold(spark) as held:
-            new_rows = _build_with_history(spark, use_case, interval)
-            return _publish(new_rows, use_case, nullcontext(held))
-    new_rows = _build_from_interval(spark, use_case, interval)
-    return _publish(new_rows, use_case, table.hold(spark))
+    while True:
+        source = clean.as_input()
+        new_rows = build(spark, use_case, interval, source.version)
+        try:
+            counts = _count(new_rows, use_case)
+            _check_counts(new_rows, use_case, counts)
+            with table.hold(spark) as held:
+                if not changed_since(clean.commits(), source, _looked_at(new_rows, use_case)):
+                    note = Note(spans=new_rows.spans, inputs=[source], run=run)
+                    held.replace(new_rows.frame, new_rows.where, note)
+                    export_features(new_rows.frame, use_case, new_rows.where)
+                    return _report(new_rows, use_case, counts)
+        finally:
+            new_rows.frame.unpersist()
+        logger.info("clean rows have changed in the meantime: the features are built again")
+
+
+def rebuild_features(spark: SparkSession, use_case: UseCase, run: str) -> int:
+    """Write the complete features table anew, from all clean rows; returns the number of rows.
+
+    Raises:
+        UpdraftError: as ``build_features``, or the clean rows have changed in the meantime.
+    """
+    clean = Table(use_case, CLEAN)
+    days = clean.partitions()
+    interval = Interval(days[0], days[-1], use_case.unit or "day")
+    check_audited(use_case, interval)
+    source = clean.as_input()
+    build = _build_with_history if use_case.data.history else _build_from_interval
+    new_rows = build(spark, use_case, interval, source.version)
+    try:
+        counts = _count(new_rows, use_case)
+        _check_counts(new_rows, use_case, counts)
+        with Table(use_case, FEATURES).hold(spark) as held:
+            if changed_since(clean.commits(), source, interval.partitions):
+                raise UpdraftError(
+                    f"table {clean.location}: it has changed while its features were built. "
+                    "Nothing was written. Wait until its runs have ended, then run this again."
+                )
+            held.rewrite(new_rows.frame, Note(spans=new_rows.spans, inputs=[source], run=run))
+        export_features(new_rows.frame, use_case, new_rows.where)
+        return int(counts["rows"])
+    finally:
+        new_rows.frame.unpersist()
 
 
 def features(spark: SparkSession, use_case: UseCase, clean: DataFrame) -> DataFrame:
@@ -72,11 +124,8 @@ def features(spark: SparkSession, use_case: UseCase, clean: DataFrame) -> DataFr
     Raises:
         UpdraftError: a lookup's file, a column of ``IDENTITY`` or a usable type is missing.
     """
-    clean.drop(*use_case.data.known_after).createOrReplaceTempView("clean")
-    unregister(spark, use_case)  # The table contains labels.
-    for name in use_case.data.lookups:
-        _lookup(spark, use_case, name).createOrReplaceTempView(name)
-    frame = spark.sql(use_case.features_sql)
+    frame = _query(spark, use_case, clean)
+    check_repeatable(frame, use_case.folder / "features.sql")
     missing = [name for name in IDENTITY if name not in frame.columns]
     if missing:
         raise UpdraftError(
@@ -87,42 +136,59 @@ def features(spark: SparkSession, use_case: UseCase, clean: DataFrame) -> DataFr
     return frame.select(*IDENTITY, *[_feature(use_case, frame, name) for name in names])
 
 
-def _build_from_interval(spark: SparkSession, use_case: UseCase, interval: Interval) -> NewRows:
-    clean = Table(use_case, CLEAN).read(spark, interval.predicate())
-    labelled = _with_label(features(spark, use_case, clean), use_case, clean)
-    frame = with_split(labelled, use_case).cache()
-    return NewRows(frame, interval.predicate(), clean.count())
+def _query(spark: SparkSession, use_case: UseCase, clean: DataFrame) -> DataFrame:
+    """The result of features.sql."""
+    clean.drop(*use_case.data.known_after).createOrReplaceTempView("clean")
+    unregister(spark, use_case)  # The table contains labels.
+    for name in use_case.data.lookups:
+        lookup(spark, use_case, name).createOrReplaceTempView(name)
+    return spark.sql(use_case.features_sql)
 
 
-def _build_with_history(spark: SparkSession, use_case: UseCase, interval: Interval) -> NewRows:
+def _build_from_interval(
+    spark: SparkSession, use_case: UseCase, interval: Interval, version: int
+) -> NewRows:
+    clean = Table(use_case, CLEAN).read(spark, interval.predicate(), version=version)
+    if is_row_wise(_query(spark, use_case, clean), "clean"):
+        frame = features(spark, use_case, clean)
+    else:
+        frame = _by_partition(spark, use_case, clean)
+    labelled = with_split(_with_label(frame, use_case, clean), use_case).cache()
+    return NewRows(labelled, interval.predicate(), interval.partitions, clean.count())
+
+
+def _by_partition(spark: SparkSession, use_case: UseCase, clean: DataFrame) -> DataFrame:
+    """The features of each partition from its own rows alone, as if it were run alone."""
+    start = F.date_trunc(use_case.unit or "day", EVENT_TIME)
+    starts = clean.select(start.alias("start")).distinct().orderBy("start").collect()
+    frames = [features(spark, use_case, clean.where(start == row["start"])) for row in starts]
+    if not frames:
+        return features(spark, use_case, clean)
+    return reduce(DataFrame.unionByName, frames)
+
+
+def _build_with_history(
+    spark: SparkSession, use_case: UseCase, interval: Interval, version: int
+) -> NewRows:
     table = Table(use_case, CLEAN)
     history = timedelta(days=use_case.data.history)
     last_day = interval.end.date() - timedelta(days=1)
     affected = Interval(interval.first, last_day + history)
-    days_with_rows = partitions_of(table.read(spark, affected.predicate()))
+    days_with_rows = partitions_of(table.read(spark, affected.predicate(), version=version))
     days = sorted({*interval.days, *days_with_rows})
     earliest = interval.first - history
     if use_case.unit == "month":
         earliest = earliest.replace(day=1)
-    clean = table.read(spark, Interval(earliest, days[-1]).predicate())
+    unit = use_case.unit or "day"
+    clean = table.read(spark, Interval(earliest, days[-1], unit).predicate(), version=version)
     view = spark.createDataFrame([(day,) for day in days], f"{EVENT_DATE} date")
     view.createOrReplaceTempView("days")
     frame = _with_label(features(spark, use_case, clean), use_case, clean).cache()
-    return NewRows(frame, on_days(days), None)
+    spans = [span for day in days for span in Interval(day, day, unit).partitions]
+    return NewRows(frame, on_days(days), spans, None)
 
 
-def _publish(
-    new_rows: NewRows, use_case: UseCase, hold: AbstractContextManager[HeldTable]
-) -> FeaturesReport:
-    """Check the rows, then write them to the features table and to its exports."""
-    try:
-        counts = _count(new_rows, use_case)
-        _check_counts(new_rows, use_case, counts)
-        with hold as held:
-            held.replace(new_rows.frame, new_rows.where)
-        export_features(new_rows.frame, use_case, new_rows.where)
-    finally:
-        new_rows.frame.unpersist()
+def _report(new_rows: NewRows, use_case: UseCase, counts: Row) -> FeaturesReport:
     return FeaturesReport(
         use_case=use_case.name,
         # Without rows the table is written all the same, which removes the days' earlier rows.
@@ -132,6 +198,14 @@ def _publish(
         columns=feature_names(new_rows.frame.columns),
         version=Table(use_case, FEATURES).version,
     )
+
+
+def _looked_at(new_rows: NewRows, use_case: UseCase) -> list[Span]:
+    """The partitions of the clean rows that the new rows depend on."""
+    first = new_rows.spans[0].start.date()
+    last = new_rows.spans[-1].start.date()
+    days = Interval(first, last, use_case.unit or "day")
+    return days.with_history(use_case.data.history).partitions
 
 
 def _count(new_rows: NewRows, use_case: UseCase) -> Row:
@@ -154,31 +228,13 @@ def _check_counts(new_rows: NewRows, use_case: UseCase, counts: Row) -> None:
             f"one row for each of the {new_rows.clean_rows} clean rows, with its event_time. "
             "A lookup probably has several rows for one key, or an inner join drops rows."
         )
-    if counts["outside"] or counts["rows"] != expected_rows:
+    is_each_row_once = counts["rows"] == counts["keys"] == expected_rows
+    if counts["outside"] or not is_each_row_once:
         raise UpdraftError(
             f"{use_case.folder / 'features.sql'}: "
             f"found {counts['rows']} rows with {counts['keys']} row_ids, "
             f"{counts['outside']} of them outside the partitions to build; expected {expected}"
         )
-
-
-def _lookup(spark: SparkSession, use_case: UseCase, name: str) -> DataFrame:
-    """A declared lookup in its declared types."""
-    declared = use_case.data.lookups[name]
-    file = settings().source(use_case.name, use_case.data.input) / declared.file
-    if not file.exists():
-        raise UpdraftError(
-            f"lookup {name}: {file} not found. Place it there, or fix data.lookups.{name}.file."
-        )
-    schema = T.StructType([T.StructField(column, T.StringType()) for column in declared.columns])
-    reader = spark.read.schema(schema).option("header", True).option("enforceSchema", False)
-    raw = reader.csv(Location.of(file).spark_literal)
-    null_values = use_case.data.null_values
-    values = [
-        F.when(~F.col(column).isin(null_values), F.col(column)).try_cast(column_type).alias(column)
-        for column, column_type in declared.columns.items()
-    ]
-    return raw.select(*values)
 
 
 def _with_label(frame: DataFrame, use_case: UseCase, clean: DataFrame) -> DataFrame:

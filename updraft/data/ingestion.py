@@ -1,32 +1,87 @@
 """From the landing folder to bronze: every raw row as text, in the partition that it belongs to."""
 
-from datetime import date
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, timedelta
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from upath import UPath
 
-from updraft.core.interval import Interval, on_days
+from updraft.core.errors import UpdraftError
+from updraft.core.interval import Interval, latest_day, on_days
 from updraft.core.reports import IngestReport
-from updraft.core.schema import BRONZE, EVENT_DATE, EVENT_TIME, quote
+from updraft.core.schema import (
+    BRONZE,
+    CORRUPT,
+    EVENT_DATE,
+    EVENT_TIME,
+    REASONS,
+    SOURCE,
+    TIME_COLUMNS,
+    UNPLACED,
+)
 from updraft.core.use_case import UseCase
-from updraft.data.columns import event_time, typed
-from updraft.data.sources import SOURCE, day_pattern, is_dated, raw_files, read_raw
-from updraft.data.tables import Table, event_date, partitions_of
+from updraft.data.columns import event_time, event_time_columns
+from updraft.data.lineage import Note
+from updraft.data.sources import (
+    cached_raw,
+    day_pattern,
+    file_states,
+    is_dated,
+    raw_files,
+    read_raw,
+    readable_files,
+    unread_files,
+)
+from updraft.data.tables import HeldTable, Table, event_date, partitions_of
+
+LISTED = 5  # Files in a message.
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where the raw rows of some files belong.
+
+    Attributes:
+        in_run: The number of rows of each day, in the partitions of the run.
+        elsewhere: The number of rows in other partitions.
+        unplaced: The number of rows that belong to no partition, by reason.
+        lost_files: The files with rows of which none can be placed.
+    """
+
+    in_run: dict[date, int]
+    elsewhere: int
+    unplaced: dict[str, int]
+    lost_files: list[str]
+
+    @property
+    def read(self) -> int:
+        return sum(self.in_run.values()) + self.elsewhere + sum(self.unplaced.values())
+
+
+NOTHING = Placement({}, 0, {}, [])
 
 
 def ingest(
-    spark: SparkSession, use_case: UseCase, interval: Interval, files: list[UPath]
+    spark: SparkSession, use_case: UseCase, interval: Interval, files: list[UPath], run: str
 ) -> IngestReport:
     """Replace, in bronze, the partitions that have raw rows; the others keep their earlier rows.
 
-    Bronze holds the raw columns as text, ``corrupt_record`` (the complete line, if it cannot be
-    split into the columns), ``source_file``, ``event_time`` and ``event_date``, see ``bronze``.
+    Bronze holds the raw columns as text, where each row comes from, ``event_time`` and
+    ``event_date``, see ``bronze``. Rows that belong to no partition go to the table ``unplaced``,
+    with the reason. ``run``: the location of the job's report.
 
     Raises:
-        UpdraftError: a file's columns differ from the declared ones; nothing is written then.
+        UpdraftError: a file's columns differ from the declared ones, none of its rows can be
+            placed, or too many of all rows cannot; nothing is written then.
     """
-    replaced = _replace(spark, use_case, interval, files) if files else {}
+    placement = _replace(spark, use_case, interval, files, run)
+    replaced = placement.in_run
     # A raw file may have been deleted since: then its partition is built again from bronze, in a
     # range as in a run of its own.
     kept_days: list[date] = []
@@ -40,9 +95,13 @@ def ingest(
         first=interval.first,
         last=interval.last,
         files=len(files),
+        unread_files=unread_files(use_case),
         kept_days=kept_days,
         missing_days=[day for day in interval.days if day not in replaced and day not in kept_days],
+        rows_read=placement.read,
         rows=sum(replaced.values()),
+        elsewhere=placement.elsewhere,
+        unplaced=placement.unplaced,
     )
 
 
@@ -51,60 +110,177 @@ def source_days(spark: SparkSession, use_case: UseCase) -> Interval | None:
     files = raw_files(use_case)
     if not files:
         return None
-    rows = bronze(read_raw(spark, use_case, files), use_case)
-    first, last = rows.agg(F.min(EVENT_DATE), F.max(EVENT_DATE)).collect()[0]
+    with readable_files():
+        rows = bronze(read_raw(spark, use_case, files), use_case).where(F.size(REASONS) == 0)
+        first, last = rows.agg(F.min(EVENT_DATE), F.max(EVENT_DATE)).collect()[0]
     return Interval(first, last, use_case.unit or "day") if first else None
 
 
 def bronze(raw: DataFrame, use_case: UseCase) -> DataFrame:
-    """Add the event time and the partition to every row.
+    """Add the event time, the partition, and the reasons why a row belongs to none.
 
     If the file's name says the partition, the event time is the row's own as long as it lies in
-    that partition, else the partition's start. Otherwise it is the row's own as long as it can be
-    read and lies between the schedule's start and today; else the start of the first partition,
-    where the audit puts the row into quarantine. A snapshot has one partition.
+    that partition, else the partition's start, and the audit puts the row into quarantine.
+    Otherwise a row belongs to a partition if its own time can be read and lies between the
+    schedule's start and today; else it has that start and a reason. A snapshot has one partition.
     """
     first = F.lit(use_case.first_partition).cast("timestamp")
+    none = F.array().cast("array<string>")
     if use_case.unit is None:
-        timed = raw.withColumn(EVENT_TIME, first)
+        timed = raw.drop(TIME_COLUMNS).withColumns({EVENT_TIME: first, REASONS: none})
+        return timed.withColumn(EVENT_DATE, event_date(use_case.unit))
+    # The event time's expression uses the names of the columns for their values, not their texts.
+    of_time = event_time_columns(use_case)
+    texts = {name: f"__text_{name}" for name in of_time}
+    values = [F.col(TIME_COLUMNS).getField(name).alias(name) for name in of_time]
+    rows = raw.withColumnsRenamed(texts).select("*", *values).drop(TIME_COLUMNS)
+    # Exploded, because Spark would copy the expression to each place that uses the time, and
+    # parse the text in each of them.
+    own = F.explode(F.array(event_time(use_case))).alias("__own")
+    rows = rows.select("*", own).drop(*of_time)
+    time = F.col("__own")
+    if is_dated(use_case):
+        day = F.to_date(F.regexp_extract(SOURCE, day_pattern(use_case), 1))
+        placed = F.when(F.to_date(time) == day, time).otherwise(day.cast("timestamp"))
+        reasons = none
     else:
-        names = [F.col(quote(name)) for name in raw.columns]
-        # Exploded, because Spark would copy the expression to each place that uses the time, and
-        # parse the text in each of them.
-        own = F.explode(F.array(event_time(use_case))).alias("__own")
-        rows = typed(raw, use_case).select(F.col("__raw"), own).select("__raw.*", "__own")
-        timed = rows.select(*names, _time_in_partition(use_case, first).alias(EVENT_TIME))
+        reasons = F.array_compact(F.array(_reason_for_no_partition(time, first)))
+        placed = F.when(F.size(reasons) == 0, time).otherwise(first)
+    rows = rows.select("*", placed.alias(EVENT_TIME), reasons.alias(REASONS)).drop("__own")
+    timed = rows.withColumnsRenamed({text: name for name, text in texts.items()})
     return timed.withColumn(EVENT_DATE, event_date(use_case.unit))
 
 
-def _time_in_partition(use_case: UseCase, first: Column) -> Column:
-    own = F.col("__own")
-    if is_dated(use_case):
-        day = F.to_date(F.regexp_extract(F.url_decode(SOURCE), day_pattern(use_case), 1))
-        return F.when(F.to_date(own) == day, own).otherwise(day.cast("timestamp"))
-    tomorrow = F.date_add(F.current_date(), 1).cast("timestamp")
-    return F.when((own >= first) & (own < tomorrow), own).otherwise(first)
+def _reason_for_no_partition(time: Column, first: Column) -> Column:
+    """Why a row belongs to no partition; null if it belongs to one."""
+    future = F.lit(latest_day() + timedelta(days=1)).cast("timestamp")
+    return (
+        F.when(F.col(CORRUPT).isNotNull(), F.lit("line: cannot be split into the columns"))
+        .when(time.isNull(), F.lit("event_time: cannot be read"))
+        .when(time < first, F.lit("event_time: before schedule.start"))
+        .when(time >= future, F.lit("event_time: in the future"))
+    )
 
 
 def _replace(
-    spark: SparkSession, use_case: UseCase, interval: Interval, files: list[UPath]
-) -> dict[date, int]:
-    """Replace the partitions that have raw rows; returns the number of rows of each."""
-    raw = bronze(read_raw(spark, use_case, files), use_case).where(interval.predicate()).cache()
-    try:
-        counts = raw.groupBy(EVENT_DATE).count().collect()
-        rows_by_day = {row[EVENT_DATE]: row["count"] for row in counts}
-        if rows_by_day:
-            where = f"{interval.predicate()} AND {on_days(sorted(rows_by_day))}"
+    spark: SparkSession, use_case: UseCase, interval: Interval, files: list[UPath], run: str
+) -> Placement:
+    """Replace the partitions that have raw rows, and the rows that belong to no partition.
+
+    If a file changes, comes or goes before the rows are written, all are read again.
+    """
+    while files:
+        seen = file_states(files)
+        with _placed_rows(spark, use_case, interval, files) as (rows, placement):
+            _check(placement, use_case)
             table = Table(use_case, BRONZE)
             with table.hold(spark) as held:
-                rows = raw
-                if use_case.unit == "hour" and table.exists:
-                    rows = raw.unionByName(_hours_without_raw_rows(table, raw, where))
-                held.replace(rows, where)
-        return rows_by_day
-    finally:
-        raw.unpersist()  # Otherwise Spark uses the old rows for a new file of the same name.
+                files_now = raw_files(use_case, interval)
+                if file_states(files_now) == seen:
+                    _write_unplaced(spark, use_case, rows, placement, run)
+                    _write(held, table, interval, rows, placement, run)
+                    return placement
+        logger.info("raw files have changed in the meantime: they are read again")
+        files = files_now
+    return NOTHING
+
+
+@contextmanager
+def _placed_rows(
+    spark: SparkSession, use_case: UseCase, interval: Interval, files: list[UPath]
+) -> Iterator[tuple[DataFrame, Placement]]:
+    """All rows of the files, cached, and where they belong."""
+    with readable_files(), cached_raw(spark, use_case, files) as raw:
+        rows = bronze(raw, use_case)
+        yield rows, _placement(rows, interval)
+
+
+def _placement(rows: DataFrame, interval: Interval) -> Placement:
+    is_in_run = F.expr(interval.predicate()).alias("in_run")
+    groups = rows.groupBy(SOURCE, EVENT_DATE, is_in_run, F.get(REASONS, F.lit(0)).alias("reason"))
+    in_run: dict[date, int] = {}
+    elsewhere = 0
+    unplaced: dict[str, int] = {}
+    with_rows: set[str] = set()
+    with_placed_rows: set[str] = set()
+    for group in groups.count().collect():
+        number = group["count"]
+        with_rows.add(group[SOURCE])
+        if group["reason"] is not None:
+            unplaced[group["reason"]] = unplaced.get(group["reason"], 0) + number
+            continue
+        with_placed_rows.add(group[SOURCE])
+        if group["in_run"]:
+            in_run[group[EVENT_DATE]] = in_run.get(group[EVENT_DATE], 0) + number
+        else:
+            elsewhere += number
+    return Placement(in_run, elsewhere, unplaced, sorted(with_rows - with_placed_rows))
+
+
+def _check(placement: Placement, use_case: UseCase) -> None:
+    """Refuse deliveries whose rows belong to no partition.
+
+    Raises:
+        UpdraftError: a file has only such rows, or their share among all rows is too large.
+    """
+    reasons = ", ".join(f"{reason}: {number}" for reason, number in placement.unplaced.items())
+    if placement.lost_files:
+        names = ", ".join(placement.lost_files[:LISTED])
+        more = len(placement.lost_files) - LISTED
+        raise UpdraftError(
+            f"{names}{f' and {more} more files' if more > 0 else ''}: found rows, but none that "
+            f"belongs to a partition. Reasons, with the rows of all files: {reasons}. "
+            "Nothing was written. Fix data.event_time or data.format, or take the file away."
+        )
+    limit = use_case.data.max_quarantine
+    number = sum(placement.unplaced.values())
+    if number > limit * placement.read:
+        raise UpdraftError(
+            f"{number} of {placement.read} rows belong to no partition; expected at most "
+            f"{limit:.0%} (data.max_quarantine). Reasons, with rows: {reasons}. "
+            "Nothing was written. Fix the files, data.event_time or data.format."
+        )
+
+
+def _write_unplaced(
+    spark: SparkSession, use_case: UseCase, rows: DataFrame, placement: Placement, run: str
+) -> None:
+    """Replace the table of rows without a partition; all files have been read, so it is complete.
+
+    Dated files always say a partition.
+    """
+    table = Table(use_case, UNPLACED)
+    if is_dated(use_case) or not (placement.unplaced or table.exists):
+        return
+    where = on_days([use_case.first_partition])
+    with table.hold(spark) as held:
+        unplaced = rows.where(F.size(REASONS) > 0).withColumn(
+            EVENT_TIME, F.lit(use_case.first_partition).cast("timestamp")
+        )
+        held.replace(unplaced, where, Note(spans=[], run=run))
+
+
+def _write(
+    held: HeldTable,
+    table: Table,
+    interval: Interval,
+    rows: DataFrame,
+    placement: Placement,
+    run: str,
+) -> None:
+    """Replace the partitions that have raw rows."""
+    if not placement.in_run:
+        return
+    days = sorted(placement.in_run)
+    where = f"{interval.predicate()} AND {on_days(days)}"
+    placed = rows.where(where).where(F.size(REASONS) == 0).drop(REASONS)
+    if table.use_case.unit == "hour" and table.exists:
+        placed = placed.unionByName(
+            _hours_without_raw_rows(table, placed, where), allowMissingColumns=True
+        )
+    # Partitions begin at midnight, or at an hour of their day.
+    spans = [span for span in interval.partitions if span[0].date() in placement.in_run]
+    held.replace(placed, where, Note(spans=spans, run=run))
 
 
 def _hours_without_raw_rows(table: Table, raw: DataFrame, where: str) -> DataFrame:

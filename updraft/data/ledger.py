@@ -34,6 +34,7 @@ SCHEMA = pa.schema(
         "run_id": pa.string(),
         "features_version": pa.int64(),
         "code": pa.string(),
+        "model": pa.string(),
     }
 )
 # No checkpoints, which could fail after the commit, and no clean-up of the history.
@@ -157,7 +158,8 @@ class _HeldLedger:
                 return
             table = DeltaTable(location.deltalake, storage_options=location.storage_options)
             if table.to_pyarrow_table(columns=["number"]).num_rows == number:
-                write_deltalake(table, rows, mode="append", **options)
+                # An older ledger gains the columns that entries have had since.
+                write_deltalake(table, rows, mode="append", schema_mode="merge", **options)
                 return
             reason = "another entry was added in the meantime"
         except DeltaError as error:

@@ -85,7 +85,7 @@ def decide(document: dict[str, Any] | None, policy: Gate, case: Case) -> Verdict
         return Verdict(False, mismatches)
     failures = [
         *_check_holdout(evidence.holdout, policy),
-        *_check_labels(evidence.holdout, TRAITS[case.kind]),
+        *_check_labels(evidence.holdout, TRAITS[case.kind], policy),
         *(_check_days(evidence, case.days[0]) if case.days else _check_split(evidence)),
         *_check_rows(evidence),
         *_check_keys(evidence),
@@ -170,7 +170,7 @@ def _check_holdout(holdout: Holdout, policy: Gate) -> list[str]:
     return failures
 
 
-def _check_labels(holdout: Holdout, traits: Traits) -> list[str]:
+def _check_labels(holdout: Holdout, traits: Traits, policy: Gate) -> list[str]:
     """The labels differ, for kinds that cannot be judged on equal ones."""
     if not traits.labels_differ:
         return []
@@ -180,8 +180,19 @@ def _check_labels(holdout: Holdout, traits: Traits) -> list[str]:
     else:
         differ = holdout.labels is not None and 1 < holdout.labels <= holdout.rows
     if differ:
-        return []
+        return _check_classes(holdout, policy) if traits.has_threshold else []
     return [f"the holdout contains a single {'class' if traits.has_classes else 'value'}"]
+
+
+def _check_classes(holdout: Holdout, policy: Gate) -> list[str]:
+    """Both classes have enough rows: with few of one, intervals have no value."""
+    positives = holdout.positives or 0
+    fewest = min(policy.min_rows, FEWEST_UNITS)
+    return [
+        f"the holdout has {number} {name}, at least {fewest} are needed"
+        for name, number in (("positives", positives), ("negatives", holdout.rows - positives))
+        if number < fewest
+    ]
 
 
 def _check_rows(evidence: Evidence) -> list[str]:
@@ -238,8 +249,9 @@ def _check_audit(evidence: Evidence) -> list[str]:
         days = ", ".join(map(str, audit.unfinished[:LISTED_DAYS]))
         more = ", ..." if len(audit.unfinished) > LISTED_DAYS else ""
         failures.append(
-            f"the last audit of {days}{more} has not passed: raw rows are neither clean nor in "
-            "quarantine; fix them, then train again"
+            f"the clean rows or the features of {days}{more} are not what the present raw rows "
+            "have become: their last audit has not passed, or features were not built after it; "
+            "run the data DAG for these partitions, then train again"
         )
     if audit.unaudited != 0:
         failures.append(f"the clean rows lack {audit.unaudited} of the holdout's keys")

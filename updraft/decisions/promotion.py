@@ -6,12 +6,43 @@ from typing import Any
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
 from updraft.core.errors import UpdraftError
-from updraft.core.ledger import Entry, Ledger, key_of, last_change
-from updraft.core.reports import GateReport, PromoteReport
+from updraft.core.ledger import Entry, Ledger, Origin, key_of, last_change
+from updraft.core.manifest import Manifest
+from updraft.core.reports import GateReport, PromoteReport, SearchAndFitReport
 from updraft.decisions.card import version_card
 from updraft.decisions.champions import Champions
 from updraft.decisions.gate import MAX_AGE
 from updraft.decisions.verdict import VerdictTags, tag_promoted
+
+
+def enter_training(
+    ledger: Ledger, trained: SearchAndFitReport, manifest: Manifest, origin: Origin
+) -> None:
+    """Enter what a version is that training has registered, unless the ledger has it already."""
+    key = key_of("trained", trained.version, trained.run_id)
+    with ledger.hold() as held:
+        entries = held.entries()
+        if any(entry.key == key for entry in entries):
+            return
+        champion = last_change(entries)
+        current = champion.to_version if champion else None
+        entry = Entry(
+            number=0,  # The ledger replaces it.
+            key=key,
+            time=datetime.now(UTC),
+            event="trained",
+            version=trained.version,
+            from_version=current,
+            to_version=current,
+            by=origin.by,
+            reasons=[],
+            evidence=None,
+            run_id=trained.run_id,
+            features_version=trained.features_version,
+            code=origin.code,
+            model=manifest.model_dump_json(),
+        )
+        held.add(entry, entries)
 
 
 def enter_decision(ledger: Ledger, entry: Entry) -> Entry:
@@ -33,6 +64,22 @@ def last_decision(entries: list[Entry], version: int) -> Entry | None:
     for entry in reversed(entries):
         if entry.event in ("approved", "refused") and entry.version == version:
             return entry
+    return None
+
+
+def promotion_of(entries: list[Entry], version: int, run_id: str) -> Entry | None:
+    """Return the approval of a version that was carried out; None if it never was.
+
+    Such a decision is not taken again, whoever is champion by now.
+    """
+    approval = None
+    for entry in entries:
+        if (entry.version, entry.run_id) != (version, run_id):
+            continue
+        if entry.event == "approved":
+            approval = entry
+        if entry.event == "promoted":
+            return approval
     return None
 
 

@@ -4,7 +4,6 @@ import hashlib
 import time
 from dataclasses import dataclass
 
-import mlflow
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -23,7 +22,8 @@ from updraft.evaluation.metrics import statistics
 from updraft.evaluation.statistic import Statistic
 from updraft.models.feature_columns import example
 from updraft.models.onnx_runtime import session
-from updraft.models.versions import RegisteredVersion, model_uri
+from updraft.models.verified import MODEL
+from updraft.models.versions import RegisteredVersion
 
 EXAMPLES = 100  # Rows by which latency is measured, one row a call.
 WARM_UP = 20  # Calls before those that are measured.
@@ -87,7 +87,7 @@ class Comparison:
             learnt = training_keys.count()
             overlap = self.holdout.join(training_keys, ROW_ID, "left_semi").count()
         rows = example(self.holdout, self.judged.columns, EXAMPLES)
-        file = model_file(self.use_case, version.version, rows)
+        file = model_file(version, rows)
         return Candidate(
             version=version.version,
             algorithm=version.tags.algorithm,
@@ -169,10 +169,9 @@ def rows_sha256(rows: pd.DataFrame) -> str:
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
 
 
-def model_file(use_case: UseCase, version: int, rows: pd.DataFrame) -> ModelFile:
+def model_file(version: RegisteredVersion, rows: pd.DataFrame) -> ModelFile:
     """Measure a registered model's file; its latency by calls with single ``rows``."""
-    model = mlflow.onnx.load_model(model_uri(use_case, version))
-    content = model.SerializeToString(deterministic=True)
+    content = (version.folder / MODEL).read_bytes()
     score = session(content, threads=1)
     seconds = []
     for n in range(WARM_UP + CALLS):

@@ -7,6 +7,7 @@ from mlflow.tracking import MlflowClient
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
+from updraft.core.errors import UpdraftError
 from updraft.core.evidence import Evidence
 from updraft.core.interval import Interval
 from updraft.core.reports import SearchAndFitReport
@@ -74,7 +75,9 @@ def make_evidence(
         holdout=comparison.holdout_evidence(
             features_version, None if is_snapshot else holdout_days
         ),
-        audit=audit_counts(use_case, features.where(used_days.predicate()), holdout),
+        audit=audit_counts(
+            use_case, features.where(used_days.predicate()), holdout, features_version
+        ),
         challenger=candidates[0],
         champion=candidates[1] if has_champion else None,
         gain=comparison.gain() if has_champion else None,
@@ -97,10 +100,15 @@ def training_keys(
     """
     rows = TRAIN_ROWS if use_case.unit is None else version.days.predicate()
     try:
-        table = Table(use_case, FEATURES).read(spark, version=version.tags.features_version)
+        table = Table(use_case, FEATURES).read(
+            spark,
+            version=version.tags.features_version,
+            table_id=version.tags.features_table,
+        )
         keys = labelled_rows(table, use_case.task).where(rows).select(ROW_ID).cache()
         keys.count()
-    except PySparkException as error:  # The gate refuses what the evidence does not show.
+    except (PySparkException, UpdraftError) as error:
+        # The gate refuses what the evidence does not show.
         reason = str(error).splitlines()[0]
         logger.info(
             "features v%d: can no longer be read: %s", version.tags.features_version, reason

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import partial
 
-import mlflow
+import onnx
 import pandas as pd
 from mlflow.exceptions import MlflowException
 from pyspark.sql import DataFrame
@@ -18,7 +18,8 @@ from updraft.evaluation.slices import FEATURES, slice_columns
 from updraft.models.feature_columns import FeatureColumns
 from updraft.models.scoring import holdout_answers
 from updraft.models.tracking import load_json
-from updraft.models.versions import RegisteredVersion, model_uri
+from updraft.models.verified import MODEL
+from updraft.models.versions import RegisteredVersion
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,8 @@ def judge(
     important = important_features(versions[0]) if len(columns.all) > FEATURES else []
     sliced_by = slice_columns(columns, important)
     slice_names = list(dict.fromkeys([*sliced_by.all, *declared]))
-    uris = [model_uri(use_case, version.version) for version in versions]
-    rows = holdout_answers(holdout, uris, task, kind.columns_to_collect(columns, slice_names))
+    folders = [version.folder for version in versions]
+    rows = holdout_answers(holdout, folders, task, kind.columns_to_collect(columns, slice_names))
     context = kind.judge_context(
         holdout,
         before,
@@ -66,7 +67,7 @@ def judge(
     answers = []
     for n, version in enumerate(versions):
         scores = rows[[f"{name}@{n}" for name in task.outputs]].to_numpy(float)
-        exported = partial(mlflow.onnx.load_model, uris[n])
+        exported = partial(onnx.load, folders[n] / MODEL)
         answers.append(
             context.answers(
                 labels,

@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame
 
 from updraft.core.interval import SNAPSHOT, Interval
 from updraft.core.kinds import Task
-from updraft.core.schema import FEATURES, LABEL, feature_names
+from updraft.core.schema import FEATURES, LABEL, feature_names, quote
 from updraft.core.settings import settings
 from updraft.core.use_case import UseCase
 from updraft.evaluation.kinds import kind_of
@@ -78,7 +78,8 @@ def log_rows(
     # MLflow's own classes would count the rows again, and leave out a version 0.
     path = settings().table(use_case.name, FEATURES).spark
     source = {"path": path, "delta_table_version": used.version}
-    schema = infer_signature(frame.select(*feature_names(frame.columns), LABEL)).inputs
+    columns = [quote(name) for name in feature_names(frame.columns)]
+    schema = infer_signature(frame.select(*columns, LABEL)).inputs
     where: dict[str, Any] = {"split": used.split}
     if used.days:
         where = {"first": str(used.days.first), "last": str(used.days.last)}

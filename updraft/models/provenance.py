@@ -1,7 +1,6 @@
 """Where a model comes from: the code, the locks and the DAG run, as tags in MLflow."""
 
 import hashlib
-import re
 import shutil
 import subprocess
 from collections.abc import Iterable
@@ -11,11 +10,11 @@ from urllib.parse import quote
 from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT
 
 from updraft.core.ledger import Origin
+from updraft.core.report_files import OF_DAG_RUN
 from updraft.core.settings import REPO, settings
 
 UNKNOWN = "unknown"
 CODE = (".py", ".html")  # What a job runs, and the templates of its pages.
-DAG_RUN = re.compile(r"reports/(?P<dag>[^/]+)/(?P<run>[^/]+)/[^/]+\.json")
 
 
 def code_tags() -> dict[str, str]:
@@ -59,7 +58,7 @@ def dag_run_tags(report: str) -> dict[str, str]:
 
     Empty for a job that was run by hand.
     """
-    match = DAG_RUN.fullmatch(report)
+    match = OF_DAG_RUN.fullmatch(report)
     if not match:
         return {}
     dag_id = match["dag"]

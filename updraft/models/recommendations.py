@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 
-import mlflow
 import numpy as np
 import numpy.typing as npt
 import onnx
@@ -11,10 +10,10 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from updraft.core.schema import EVENT_TIME, ITEM, USER
-from updraft.core.use_case import UseCase
 from updraft.models.answers import Floats
 from updraft.models.onnx_runtime import score_onnx
-from updraft.models.versions import RegisteredVersion, model_uri
+from updraft.models.verified import MODEL
+from updraft.models.versions import RegisteredVersion
 
 TOP = 10  # Recommended items for each user.
 ITEMS = 10_000  # The most frequent items, from which recommendations are chosen.
@@ -22,9 +21,7 @@ PAIRS = 500_000  # Pairs of user and item that are scored at a time.
 COLUMNS = f"{USER} string, {ITEM} string, rank int, score double"
 
 
-def recommendations(
-    known: DataFrame, use_case: UseCase, version: RegisteredVersion, entry_key: str
-) -> DataFrame:
+def recommendations(known: DataFrame, version: RegisteredVersion, entry_key: str) -> DataFrame:
     """Recommend, to each user, the best of the most frequent items that the user has not had.
 
     Returns rows of user, item, rank (from 1), score, model version, ledger entry, the time of
@@ -33,7 +30,7 @@ def recommendations(
     ``known``: rows of user and item. ``entry_key``: the key of the ledger entry by which the
     version is champion.
     """
-    model = mlflow.onnx.load_model(model_uri(use_case, version.version)).SerializeToString()
+    model = (version.folder / MODEL).read_bytes()
     items = known_items(known)
     users = known.groupBy(USER).agg(F.collect_set(ITEM).alias("seen"))
 

@@ -1,6 +1,7 @@
 """Scoring with Spark: the answers of a registered version as columns, and the predictions table."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import mlflow
 import pandas as pd
@@ -20,12 +21,15 @@ CHECKED_ROWS = 100
 PredictionColumns = Callable[[dict[str, Column], RegisteredVersion, Task], list[Column]]
 
 
-def answers(frame: DataFrame, uri: str, task: Task) -> Column:
+def answers(frame: DataFrame, folder: Path, task: Task) -> Column:
     """Return the model's answers on ``frame``: a struct with a double for each of ``task.outputs``.
+
+    ``folder``: the verified copy of the model's files.
 
     Raises:
         UpdraftError: the model needs columns that the frame does not have, or has other outputs.
     """
+    uri = str(folder)
     signature = mlflow.models.get_model_info(uri).signature
     inputs: list[str] = []
     outputs: list[str] = []
@@ -36,13 +40,13 @@ def answers(frame: DataFrame, uri: str, task: Task) -> Column:
     missing = [name for name in inputs if name not in frame.columns]
     if missing:
         raise UpdraftError(
-            f"{uri}: expected the features {missing}, not found in the table. Has features.sql "
-            "changed? A champion that can no longer score is retired by "
-            f"`updraft rollback {uri.split('/')[1]} --to 0`."
+            f"the model expects the features {missing}, not found in the table. Has features.sql "
+            "changed? A champion that can no longer score is retired by `updraft rollback` with "
+            "--to 0."
         )
     if outputs != task.outputs:
         raise UpdraftError(
-            f"{uri}: its outputs are {outputs}, expected {task.outputs}. "
+            f"the model has the outputs {outputs}, expected {task.outputs}. "
             "Have kind or data.target.classes changed?"
         )
     score = mlflow.pyfunc.spark_udf(
@@ -56,18 +60,18 @@ def answers(frame: DataFrame, uri: str, task: Task) -> Column:
 
 
 def holdout_answers(
-    holdout: DataFrame, uris: list[str], task: Task, columns: list[str]
+    holdout: DataFrame, folders: list[Path], task: Task, columns: list[str]
 ) -> pd.DataFrame:
     """Score the holdout with several models at the same time.
 
     Returns the rows in the order of their ids: row_id, label, ``columns``, and the outputs of the
-    model at position n of ``uris`` as ``<output>@n``.
+    model at position n of ``folders`` as ``<output>@n``.
     """
     row_columns = [ROW_ID, LABEL, *map(quote, columns)]
-    scores = [answers(holdout, uri, task).alias(f"@{n}") for n, uri in enumerate(uris)]
+    scores = [answers(holdout, folder, task).alias(f"@{n}") for n, folder in enumerate(folders)]
     outputs = [
         F.col(f"`@{n}`.{name}").alias(f"{name}@{n}")
-        for n in range(len(uris))
+        for n in range(len(folders))
         for name in task.outputs
     ]
     scored = holdout.select(*row_columns, *scores).select(*row_columns, *outputs)
@@ -87,7 +91,7 @@ def predictions(
     made it, and when. ``entry_key``: the key of the ledger entry by which the version is champion.
     """
     task = use_case.task
-    answer = answers(frame, model_uri(use_case, version.version), task).alias("answer")
+    answer = answers(frame, version.folder, task).alias("answer")
     outputs = {name: F.col(f"answer.{name}") for name in task.outputs}
     return frame.select(*IDENTITY, answer).select(
         *IDENTITY,
@@ -112,7 +116,9 @@ def check_scores(frame: DataFrame, use_case: UseCase, version: RegisteredVersion
     )
     try:
         sample = frame.orderBy(ROW_ID).limit(CHECKED_ROWS)
-        scored = sample.select(answers(sample, uri, use_case.task).alias("answer")).cache()
+        scored = sample.select(
+            answers(sample, version.folder, use_case.task).alias("answer")
+        ).cache()
         rows = scored.count()
         failures = scored.where(invalid).count()
     except (MlflowException, PySparkException, OSError) as error:

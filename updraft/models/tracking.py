@@ -32,9 +32,27 @@ def connect(use_case: UseCase) -> MlflowClient:
         mlflow.set_experiment(use_case.name)
     except MlflowException as error:
         raise UpdraftError(
-            f"MLflow at {uri}: no answer. Start it (`make up`), then clear this task.\n{error}"
+            f"MLflow at {uri}: {_problem(str(error), use_case.name)}\n{error}"
         ) from None
     return MlflowClient()
+
+
+def _problem(message: str, experiment: str) -> str:
+    """What a failed request to MLflow means, and the next step."""
+    if "deleted experiment" in message:
+        return (
+            f"the experiment {experiment} has been deleted there. Restore it (`mlflow experiments "
+            "restore`), then clear this task."
+        )
+    if "error code 401" in message or "error code 403" in message:
+        return (
+            "it refuses the user or the password. It may be the server of another system: check "
+            "MLFLOW_TRACKING_URI, MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or start "
+            "your own (`make down`, `make up`); then clear this task."
+        )
+    if "error code 404" in message:
+        return "what answers there is not MLflow. Check MLFLOW_TRACKING_URI, then clear this task."
+    return "no answer. Start it (`make up`), then clear this task."
 
 
 def load_json(run_id: str, name: str) -> Any:
@@ -43,5 +61,8 @@ def load_json(run_id: str, name: str) -> Any:
 
 
 def metric_key(name: str) -> str:
-    """Return the name under which MLflow accepts a metric: a class may be called anything."""
-    return re.sub(r"[^\w.\- /]", "_", name)
+    """Return the name under which MLflow accepts a metric: a class may be called anything.
+
+    Each other character becomes its code between colons, so no two names become one.
+    """
+    return re.sub(r"[^A-Za-z0-9_.\- ]", lambda match: f":{ord(match[0]):x}:", name)

@@ -1,8 +1,10 @@
 """Registered versions of a use case's model: their tags, their evidence, and which is champion."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import Any, Self
 
 from mlflow.entities.model_registry import ModelVersion
@@ -12,14 +14,20 @@ from mlflow.tracking import MlflowClient
 from updraft.core.errors import UpdraftError
 from updraft.core.evidence import sha256
 from updraft.core.interval import Interval
-from updraft.core.registry import CHAMPION, EVIDENCE, VERDICT_HEADING
+from updraft.core.kinds import Task
+from updraft.core.ledger import Entry, manifest_of_version
+from updraft.core.manifest import Manifest
+from updraft.core.registry import EVIDENCE, VERDICT_HEADING
 from updraft.core.use_case import UseCase
 from updraft.models.tracking import load_json
+from updraft.models.verified import file_hashes, verified_folder
 
 ALGORITHM = "updraft.algorithm"
 THRESHOLD = "updraft.threshold"
 RELEVANCE = "updraft.relevance"
 FEATURES_VERSION = "updraft.features_version"
+FEATURES_TABLE = "updraft.features_table"
+CLASSES = "classes"
 TRAINED_FROM = "updraft.trained_from"
 TRAINED_UNTIL = "updraft.trained_until"
 SEARCH_PROGRESS = "updraft.search_cut"  # Only where the time limit ended the search.
@@ -32,7 +40,8 @@ class VersionTags:
 
     ``threshold``: binary models only. ``relevance``: recommenders only, the lowest label of a
     relevant item. ``trained_from`` and ``trained_until``: the first and last day of the training
-    rows. ``dag_run``: the tags that name the DAG run, empty for a job that was run by hand.
+    rows. ``features_table``: Delta's id of the table whose version ``features_version`` is.
+    ``dag_run``: the tags that name the DAG run, empty for a job that was run by hand.
     ``search_progress``: how far the search got, if its time limit ended it.
     """
 
@@ -40,6 +49,7 @@ class VersionTags:
     threshold: float | None
     relevance: float | None
     features_version: int
+    features_table: str
     trained_from: date
     trained_until: date
     dag_run: dict[str, str]
@@ -49,6 +59,7 @@ class VersionTags:
         tags = {
             ALGORITHM: self.algorithm,
             FEATURES_VERSION: str(self.features_version),
+            FEATURES_TABLE: self.features_table,
             TRAINED_FROM: str(self.trained_from),
             TRAINED_UNTIL: str(self.trained_until),
             **self.dag_run,
@@ -62,6 +73,13 @@ class VersionTags:
             tags[SEARCH_PROGRESS] = self.search_progress
         return tags
 
+    def facts(self, task: Task) -> dict[str, str]:
+        """What of the tags decides how answers are used, with the classes, for a manifest."""
+        tags = self.as_tags()
+        names = (ALGORITHM, THRESHOLD, RELEVANCE, FEATURES_VERSION, FEATURES_TABLE)
+        facts = {name: tags[name] for name in (*names, TRAINED_FROM, TRAINED_UNTIL) if name in tags}
+        return {**facts, CLASSES: json.dumps(task.classes)}
+
     @classmethod
     def read(cls, tags: Mapping[str, str]) -> Self:
         """Read the tags of a version that the training DAG has registered.
@@ -74,11 +92,28 @@ class VersionTags:
             threshold=_optional_number(tags, THRESHOLD),
             relevance=_optional_number(tags, RELEVANCE),
             features_version=int(tags[FEATURES_VERSION]),
+            features_table=tags[FEATURES_TABLE],
             trained_from=date.fromisoformat(tags[TRAINED_FROM]),
             trained_until=date.fromisoformat(tags[TRAINED_UNTIL]),
             dag_run={name: value for name, value in tags.items() if name.startswith(DAG_RUN)},
             search_progress=tags.get(SEARCH_PROGRESS),
         )
+
+    @classmethod
+    def of(cls, entity: ModelVersion) -> Self:
+        """Read the tags of MLflow's entity.
+
+        Raises:
+            UpdraftError: the training DAG has not registered it.
+        """
+        try:
+            return cls.read(entity.tags)
+        except KeyError as missing:
+            raise UpdraftError(
+                f"model {entity.name} version {entity.version}: tag {missing} not found. "
+                "It was not registered by the training DAG, so it is not known what it was "
+                "trained on. Register models through that DAG."
+            ) from None
 
     @staticmethod
     def read_algorithm(tags: Mapping[str, str]) -> str | None:
@@ -94,13 +129,15 @@ def _optional_number(tags: Mapping[str, str], name: str) -> float | None:
 class RegisteredVersion:
     """A registered version with what training has noted about it.
 
-    ``card``: the description without the verdict that the gate adds.
+    ``card``: the description without the verdict that the gate adds. ``folder``: a verified local
+    copy of its files.
     """
 
     version: int
     run_id: str
     tags: VersionTags
     card: str
+    folder: Path
 
     @property
     def description(self) -> str:
@@ -113,47 +150,72 @@ class RegisteredVersion:
         return Interval(self.tags.trained_from, self.tags.trained_until)
 
     @classmethod
-    def of(cls, entity: ModelVersion) -> Self:
-        """Read MLflow's entity.
-
-        Raises:
-            UpdraftError: the training DAG has not registered it.
-        """
-        try:
-            tags = VersionTags.read(entity.tags)
-        except KeyError as missing:
-            raise UpdraftError(
-                f"model {entity.name} version {entity.version}: tag {missing} not found. "
-                "It was not registered by the training DAG, so it is not known what it was "
-                "trained on. Register models through that DAG."
-            ) from None
+    def of(cls, entity: ModelVersion, folder: Path) -> Self:
+        """Read MLflow's entity. ``folder``: a verified local copy of its files."""
         return cls(
             version=int(entity.version),
             run_id=str(entity.run_id),
-            tags=tags,
+            tags=VersionTags.of(entity),
             card=(entity.description or "").partition(VERDICT_HEADING)[0].rstrip(),
+            folder=folder,
         )
 
 
-def registered(client: MlflowClient, use_case: UseCase, version: int) -> RegisteredVersion:
-    """Return a version by its number.
+def registered(
+    client: MlflowClient, use_case: UseCase, version: int, entries: Sequence[Entry]
+) -> RegisteredVersion:
+    """Return a version by its number, verified. ``entries``: those of the ledger.
 
     Raises:
         MlflowException: MLflow does not have it.
+        UpdraftError: the training DAG has not registered it, or it has been changed since.
+    """
+    entity = client.get_model_version(use_case.name, str(version))
+    tags = VersionTags.of(entity)
+    approved = manifest_of_version(entries, version)
+    if approved is None:
+        raise UpdraftError(
+            f"model {use_case.name} version {version}: the ledger does not say what its files were "
+            "when it was registered, so they cannot be verified. Nothing of it was used. If it is "
+            f"the champion, retire it by `updraft rollback {use_case.name} --to 0`; "
+            "then train again."
+        )
+    uri = model_uri(use_case, version)
+    return RegisteredVersion.of(entity, verified_folder(uri, tags.facts(use_case.task), approved))
+
+
+def manifest(
+    client: MlflowClient, use_case: UseCase, version: int, documents: dict[str, Any]
+) -> Manifest:
+    """What a version is that has just been registered, for the ledger.
+
+    ``documents``: others of its training that decide anything later, by name.
+
+    Raises:
         UpdraftError: the training DAG has not registered it.
     """
-    return RegisteredVersion.of(client.get_model_version(use_case.name, str(version)))
+    tags = VersionTags.of(client.get_model_version(use_case.name, str(version)))
+    return Manifest(
+        files=file_hashes(model_uri(use_case, version)),
+        facts=tags.facts(use_case.task),
+        documents={name: sha256(document) for name, document in documents.items()},
+    )
 
 
-def champion(client: MlflowClient, use_case: UseCase) -> RegisteredVersion | None:
-    """Return the version that has the alias ``champion``, or None."""
-    try:
-        entity = client.get_model_version_by_alias(use_case.name, CHAMPION)
-    except MlflowException as error:
-        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-            return None
-        raise
-    return RegisteredVersion.of(entity)
+def check_document(
+    document: dict[str, Any], name: str, version: int, entries: Sequence[Entry]
+) -> None:
+    """Refuse a document of a version's training that is not the one that training has made.
+
+    Raises:
+        UpdraftError: its hash is not that of the ledger.
+    """
+    approved = manifest_of_version(entries, version)
+    if approved is None or approved.documents.get(name) != sha256(document):
+        raise UpdraftError(
+            f"{name} of version {version}: it is not the document that the ledger knows by its "
+            "hash. It was not used. Find out who has changed it in MLflow, and train again."
+        )
 
 
 def model_uri(use_case: UseCase, version: int) -> str:
@@ -161,16 +223,23 @@ def model_uri(use_case: UseCase, version: int) -> str:
     return f"models:/{use_case.name}/{version}"
 
 
-def evidence(client: MlflowClient, use_case: UseCase, version: int) -> dict[str, Any] | None:
-    """Load the evidence on a version; None if it has not been recorded."""
+def decided_evidence(
+    client: MlflowClient, use_case: UseCase, version: int, entries: Sequence[Entry]
+) -> dict[str, Any] | None:
+    """Load the evidence by which the ledger last decided on a version.
+
+    None if there is none, or if what MLflow has under that hash has another one.
+    """
+    decisions = [entry for entry in entries if entry.version == version and entry.evidence]
+    if not decisions:
+        return None
+    digest = str(decisions[-1].evidence)
     entity = client.get_model_version(use_case.name, str(version))
-    digest = entity.tags.get(EVIDENCE)
-    return load_json(str(entity.run_id), evidence_file(digest)) if digest else None
-
-
-def evidence_digest(client: MlflowClient, use_case: UseCase, version: int) -> str | None:
-    """Return the hash of the evidence on a version; None if it has not been recorded."""
-    return client.get_model_version(use_case.name, str(version)).tags.get(EVIDENCE)
+    try:
+        document: dict[str, Any] = load_json(str(entity.run_id), evidence_file(digest))
+    except (MlflowException, OSError):
+        return None
+    return document if sha256(document) == digest else None
 
 
 def record_evidence(

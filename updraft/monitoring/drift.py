@@ -19,11 +19,13 @@ from updraft.core.schema import LABEL, feature_names, quote
 from updraft.core.sections import Drift
 from updraft.core.use_case import UseCase
 
+DRIFT_REFERENCE = "drift_reference.json"  # Among the artifacts of a training's run.
 DECILES = [n / 10 for n in range(1, 10)]
 MAX_CATEGORIES = 50
 # Bin names are stored with registered versions, hence "absent": do not change them.
 MISSING_BIN = "absent"
 OTHER = "other"
+ESCAPE = "="  # In front of a category that is called like a bin.
 KNOWN = "known"
 NEW = "new"
 SMALLEST_SHARE = 1e-4  # Stands for an empty bin, so that the index stays finite.
@@ -197,7 +199,10 @@ def _bin(name: str, column: ColumnReference) -> Column:
         return _number_bin(name, column["edges"])
     value = F.col(quote(name))
     missing = F.when(value.isNull(), F.lit(MISSING_BIN))
-    return missing.when(value.isin(column["categories"]), value).otherwise(OTHER)
+    # A category may itself be called like one of the other bins.
+    is_like_a_bin = value.isin(MISSING_BIN, OTHER) | value.startswith(ESCAPE)
+    own_bin = F.when(is_like_a_bin, F.concat(F.lit(ESCAPE), value)).otherwise(value)
+    return missing.when(value.isin(column["categories"]), own_bin).otherwise(OTHER)
 
 
 def _number_bin(name: str, edges: list[float]) -> Column:

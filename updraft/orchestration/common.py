@@ -10,7 +10,6 @@ from updraft.orchestration.alerts import FailureAlert
 
 RETRY_DELAY = timedelta(seconds=20)
 TASK_TIMEOUT = timedelta(hours=2)
-RUN_TIMEOUT = timedelta(hours=12)
 
 
 def dag_arguments(use_case: UseCase, part: str, doc: str | None) -> dict[str, Any]:
@@ -27,11 +26,12 @@ def dag_arguments(use_case: UseCase, part: str, doc: str | None) -> dict[str, An
         "tags": sorted({"updraft", use_case.name, part, *use_case.tags}),
         "start_date": datetime.combine(use_case.first_partition, datetime.min.time(), UTC),
         "catchup": False,
-        "dagrun_timeout": RUN_TIMEOUT,
         "default_args": {
             "owner": use_case.owner,
             "retries": 1,
             "retry_delay": RETRY_DELAY,
+            # Each try has a limit, the run has none: that would count the time in which the
+            # scheduler is down or the DAG paused, and end tasks as skipped, which means no data.
             "execution_timeout": TASK_TIMEOUT,
             # On the tasks, because the callback of a DAG may never be called (airflow#63374).
             "on_failure_callback": [FailureAlert(use_case)] if use_case.alerts.email else [],

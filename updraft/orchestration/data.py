@@ -91,9 +91,16 @@ def _fields(unit: Unit) -> dict[str, Param]:
 
 
 def _arguments(unit: Unit) -> dict[str, str]:
-    """Templates of the days in the form; by default, the start of the run's data interval."""
-    start = f"dag_run.data_interval_start | {'ts' if unit == 'hour' else 'ds'}"
+    """Templates of the days in the form; by default, the start of the run's data interval.
+
+    A backfill of a day that was run by hand uses that run, which keeps its form and its interval,
+    and the interval of a run by hand is the one before its logical date. So in a backfill the
+    logical date says the day, as it does for all of its other runs.
+    """
+    shape = "ts" if unit == "hour" else "ds"
+    by_hand = f"(dag_run.data_interval_start | {shape})"
+    backfill = f"dag_run.logical_date | {shape} if dag_run.run_type == 'backfill'"
     return {
-        "start": f"{{{{ params.start or ({start}) }}}}",
-        "end": f"{{{{ params.end or params.start or ({start}) }}}}",
+        "start": f"{{{{ {backfill} else params.start or {by_hand} }}}}",
+        "end": f"{{{{ {backfill} else params.end or params.start or {by_hand} }}}}",
     }

@@ -57,7 +57,10 @@ class SparkJob(SparkSubmitOperator):
             application=str(REPO / "spark_jobs" / f"{job}.py"),
             application_args=words,
             name=f"{use_case.spark.app_name}-{job}",
-            conf={**spark_conf(short_job=short), **use_case.spark.conf},
+            conf={
+                **spark_conf(short_job=short, wide_rows=use_case.is_wide),
+                **use_case.spark.conf,
+            },
             spark_binary=settings().spark_submit,
             **kwargs,
         )

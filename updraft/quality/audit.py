@@ -6,37 +6,62 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from updraft.core.errors import UpdraftError
-from updraft.core.schema import EVENT_DATE, EVENT_TIME, REPLACEMENT_CHARACTER, ROW_ID, quote
+from updraft.core.schema import (
+    CORRUPT,
+    EVENT_DATE,
+    EVENT_TIME,
+    RAW,
+    REASONS,
+    ROW_ID,
+    SOURCE,
+    SOURCE_LINE,
+    SOURCE_TIME,
+    UNREADABLE,
+    quote,
+)
 from updraft.core.use_case import UseCase
 from updraft.quality.suites import CheckedExpectation
 
-REASONS = "reasons"
-WRONG_PARTITION = "event_time: not in the partition"
 FOUND_LENGTH = 200  # Characters of a value in a reason.
+WRONG_PARTITION = "event_time: not in the partition"
+SUPERSEDED = "key: superseded by a newer row"
+REPEATED = "key: repeated"
+SEPARATOR = "|"  # Between the parts of a row's id; a backslash is in front of it in a part.
+NO_VALUE = "\\N"  # The part of a column without a value; no escaped text is like it.
+NUMBER = "__number"  # Of an audited row.
+OLDER = "__older"  # Why a row gives way to a newer one of its key.
 
 
 @dataclass(frozen=True)
 class Audit:
-    """Audited rows, cached.
+    """Audited rows.
 
-    ``rows`` have row_id, event_time, event_date, the typed columns, ``raw`` (the bronze row,
-    unchanged) and ``reasons``, which is empty for clean rows.
+    Attributes:
+        rows: With row_id, event_time, event_date, the typed columns, ``__raw`` (the bronze
+            row, unchanged) and ``reasons``, which is empty for clean rows.
+        cached: The frames in the cache that they are computed from.
     """
 
     rows: DataFrame
+    cached: tuple[DataFrame, ...] = ()
 
     @property
     def clean(self) -> DataFrame:
-        return self.rows.where(F.size(REASONS) == 0).drop(REASONS, "raw")
+        return self.rows.where(F.size(REASONS) == 0).drop(REASONS, RAW)
 
     @property
     def quarantine(self) -> DataFrame:
-        rows = self.rows.where(F.size(REASONS) > 0)
-        return rows.select(EVENT_TIME, EVENT_DATE, "raw.*", REASONS)
+        return self.rows.where(F.size(REASONS) > 0).select(f"{RAW}.*", REASONS)
+
+    @property
+    def superseded(self) -> int:
+        """The number of rows that a newer delivery supersedes."""
+        return self.rows.where(F.exists(REASONS, _is_superseded)).count()
 
     def release(self) -> None:
         """Remove the rows from the cache."""
-        self.rows.unpersist()
+        for frame in self.cached:
+            frame.unpersist()
 
     def counts(self) -> dict[str, int]:
         """The number of rows by reason. A row with several reasons counts for each."""
@@ -51,29 +76,44 @@ def structural_audit(typed: DataFrame, use_case: UseCase) -> Audit:
 
     These are unreadable lines and values, event times outside their partition, and repeated keys.
 
-    ``typed`` has the declared columns in their types and ``__raw``, the bronze row.
+    ``typed``: bronze rows as ``data.columns.typed`` returns them.
     """
     data = use_case.data
-    reasons = [_line_reason(use_case)]
-    for name in data.columns:
-        reasons += _value_reasons(name, use_case)
+    reasons = F.col(UNREADABLE)
     identity = [F.col(quote(name)) for name in data.key]
     if data.event_time:
         # Computed once, because it may parse the text in several ways.
         typed = typed.withColumn("__own", F.expr(data.event_time))
         event_time = F.col("__own")
-        reasons.append(_partition_reason(event_time))
+        reasons = F.concat(reasons, F.array_compact(F.array(_partition_reason(event_time))))
         identity = [F.date_format(event_time, "yyyy-MM-dd'T'HH:mm:ss.SSSSSS"), *identity]
-    identity_texts = [F.coalesce(part.cast("string"), F.lit("")) for part in identity]
+    # Not a list of all columns: to build it takes seconds if there are thousands.
     rows = typed.select(
-        F.col("__raw.event_time").alias(EVENT_TIME),
-        F.col("__raw.event_date").alias(EVENT_DATE),
-        F.concat_ws("|", *identity_texts).alias(ROW_ID),
-        *[F.col(quote(name)) for name in data.columns],
-        F.col("__raw").dropFields(EVENT_TIME, EVENT_DATE).alias("raw"),
-        F.array_compact(F.array(*reasons)).alias(REASONS),
+        F.col(f"{RAW}.{EVENT_TIME}"),
+        F.col(f"{RAW}.{EVENT_DATE}"),
+        row_id(identity).alias(ROW_ID),
+        "*",
+        reasons.alias(REASONS),
+        F.monotonically_increasing_id().alias(NUMBER),
     )
-    return Audit(rows.withColumn(REASONS, _with_reasons(_repetition_reason())).cache())
+    rows = rows.drop(UNREADABLE, "__own").cache()
+    older = _older_rows(rows, use_case).cache()
+    if older.isEmpty():
+        return Audit(rows.drop(NUMBER), (rows, older))
+    # Few columns take part in the comparison of rows: sorting complete ones takes longer.
+    marked = rows.join(older, NUMBER, "left")
+    marked = marked.withColumn(REASONS, _with_reasons(F.col(OLDER))).drop(NUMBER, OLDER).cache()
+    return Audit(marked, (marked, older, rows))
+
+
+def row_id(identity: list[Column]) -> Column:
+    """One text for the parts of a key: other parts always give another text."""
+    texts = []
+    for part in identity:
+        text = F.replace(part.cast("string"), F.lit("\\"), F.lit("\\\\"))
+        escaped = F.replace(text, F.lit(SEPARATOR), F.lit(f"\\{SEPARATOR}"))
+        texts.append(F.coalesce(escaped, F.lit(NO_VALUE)))
+    return F.concat_ws(SEPARATOR, *texts)
 
 
 def apply_suites(audit: Audit, checked: list[CheckedExpectation]) -> Audit:
@@ -98,32 +138,42 @@ def apply_suites(audit: Audit, checked: list[CheckedExpectation]) -> Audit:
     if not failed:
         return audit
     is_readable = F.size(REASONS) == 0
-    reasons = [
-        F.when(is_readable & F.expr(str(expectation.failing_rows)), F.lit(expectation.reason))
-        for expectation in failed
-    ]
-    return Audit(audit.rows.withColumn(REASONS, _with_reasons(*reasons)).cache())
+    rows = audit.rows
+    reasons = []
+    marks = []
+    for number, expectation in enumerate(failed):
+        fails = expectation.failing_rows
+        if isinstance(fails, DataFrame):
+            mark = f"__fails{number}"
+            rows = rows.join(fails.withColumn(mark, F.lit(True)), ROW_ID, "left")
+            fails = F.col(mark).isNotNull()
+            marks.append(mark)
+        assert fails is not None
+        reasons.append(F.when(is_readable & fails, F.lit(expectation.reason)))
+    marked = rows.withColumn(REASONS, _with_reasons(*reasons)).drop(*marks).cache()
+    return Audit(marked, (marked,))
 
 
 def check_share(audit: Audit, use_case: UseCase) -> None:
     """Refuse partitions with a larger share of failing rows than ``data.max_quarantine``.
 
-    If files hold rows of any time, rows that belong to no partition do not count against the one
-    that keeps them, unless there are no other rows.
+    Each partition is judged on its own, whatever else the run covers. Rows that a newer delivery
+    supersedes do not fail.
 
     Raises:
         UpdraftError: names each such partition and its share.
     """
     limit = use_case.data.max_quarantine
-    rows = audit.rows
-    if not use_case.data.dated:
-        in_partition = rows.where(~F.exists(REASONS, _is_wrong_partition))
-        rows = rows if in_partition.isEmpty() else in_partition
-    share = F.avg((F.size(REASONS) > 0).cast("double")).alias("share")
-    shares = rows.groupBy(EVENT_DATE).agg(share)
-    refused = shares.where(F.col("share") > limit).orderBy(EVENT_DATE).collect()
+    partition = F.date_trunc(use_case.unit or "day", EVENT_TIME).alias("partition")
+    has_failed = (F.size(REASONS) > 0) & ~F.exists(REASONS, _is_superseded)
+    share = F.avg(has_failed.cast("double")).alias("share")
+    shares = audit.rows.groupBy(partition).agg(share)
+    refused = shares.where(F.col("share") > limit).orderBy("partition").collect()
     if refused:
-        partitions = ", ".join(f"{row[EVENT_DATE]} ({row['share']:.0%})" for row in refused)
+        shape = "%Y-%m-%dT%H" if use_case.unit == "hour" else "%Y-%m-%d"
+        partitions = ", ".join(
+            f"{row['partition']:{shape}} ({row['share']:.0%})" for row in refused
+        )
         counts = sorted(audit.counts().items())
         reasons = ", ".join(f"{reason}: {number}" for reason, number in counts)
         raise UpdraftError(
@@ -133,57 +183,52 @@ def check_share(audit: Audit, use_case: UseCase) -> None:
         )
 
 
-def _line_reason(use_case: UseCase) -> Column:
-    line = F.col("__raw.corrupt_record")
-    has_wrong_bytes = line.contains(REPLACEMENT_CHARACTER) | ~F.is_valid_utf8(line)
-    wrong_encoding = _reason(f"line: {_not_in_encoding(use_case)}", line)
-    wrong_fields = _reason(f"line: expected {len(use_case.data.columns)} fields", line)
-    return F.when(has_wrong_bytes, wrong_encoding).when(line.isNotNull(), wrong_fields)
-
-
-def _value_reasons(name: str, use_case: UseCase) -> list[Column]:
-    data = use_case.data
-    column_type = data.columns[name]
-    value = F.col(quote(name))
-    text = F.trim(F.col("__raw")[name])
-    has_text = text.isNotNull() & ~text.isin(data.null_values)
-    is_unreadable = _line_is_readable() & has_text & value.isNull()
-    reasons = [F.when(is_unreadable, _reason(f"{name}: not readable as {column_type}", text))]
-    if column_type == "string":
-        wrong_encoding = _reason(f"{name}: {_not_in_encoding(use_case)}", text)
-        reasons.append(F.when(text.contains(REPLACEMENT_CHARACTER), wrong_encoding))
-    if column_type == "double":
-        # Spark reads text such as NaN and 1e999 as a number, but nothing can be computed with it.
-        is_infinite = F.isnan(value) | (F.abs(value) == float("inf"))
-        reasons.append(F.when(is_infinite, _reason(f"{name}: not finite", text)))
-    return reasons
-
-
 def _partition_reason(event_time: Column) -> Column:
     """Ingestion has set another event time, a partition's start, where the row's own is outside."""
-    is_outside = ~event_time.eqNullSafe(F.col("__raw.event_time"))
+    is_outside = ~event_time.eqNullSafe(F.col(f"{RAW}.{EVENT_TIME}"))
     reason = _reason(WRONG_PARTITION, event_time.cast("string"))
-    return F.when(_line_is_readable() & is_outside, reason)
+    is_readable_line = F.col(f"{RAW}.{CORRUPT}").isNull()
+    return F.when(is_readable_line & is_outside, reason)
 
 
-def _repetition_reason() -> Column:
-    """Among rows with the same key, the first by raw text stays, independent of their order."""
-    is_readable = F.size(REASONS) == 0
-    order = Window.partitionBy(ROW_ID, is_readable).orderBy("raw")
-    is_repeated = is_readable & (F.row_number().over(order) > 1)
-    return F.when(is_repeated, _reason("key: repeated", F.col(ROW_ID)))
+def _older_rows(rows: DataFrame, use_case: UseCase) -> DataFrame:
+    """The numbers of all rows of a key but the newest, which stays, and a reason for each.
+
+    A row of a later file is newer; in one file, that with the larger value of ``data.order``, then
+    the later one. A row is superseded by one of a later file or of a larger value; it is repeated
+    where only its place in the file tells it from the newest.
+    """
+    delivery = F.col("__delivery")
+    line = F.col(f"{RAW}.{SOURCE_LINE}").alias("__line")
+    readable = rows.where(F.size(REASONS) == 0)
+    compared = readable.select(NUMBER, ROW_ID, _delivery(use_case).alias("__delivery"), line)
+    newest_first = Window.partitionBy(ROW_ID).orderBy(
+        delivery.desc(), F.col("__line").desc_nulls_last()
+    )
+    placed = compared.withColumns(
+        {
+            "__place": F.row_number().over(newest_first),
+            "__newest": F.first(delivery).over(newest_first),
+        }
+    )
+    superseded = F.when(~delivery.eqNullSafe(F.col("__newest")), _reason(SUPERSEDED, F.col(ROW_ID)))
+    reason = F.coalesce(superseded, _reason(REPEATED, F.col(ROW_ID)))
+    return placed.where(F.col("__place") > 1).select(NUMBER, reason.alias(OLDER))
 
 
-def _line_is_readable() -> Column:
-    return F.col("__raw.corrupt_record").isNull()
+def _delivery(use_case: UseCase) -> Column:
+    """What tells that a row was meant to replace another: its file, and ``data.order``."""
+    order = use_case.data.order
+    declared = [F.col(quote(order)).alias("declared")] if order else []
+    return F.struct(
+        F.col(f"{RAW}.{SOURCE_TIME}").alias("time"),
+        F.col(f"{RAW}.{SOURCE}").alias("file"),
+        *declared,
+    )
 
 
-def _not_in_encoding(use_case: UseCase) -> str:
-    return f"not readable as {use_case.data.encoding}; is data.encoding right?"
-
-
-def _is_wrong_partition(reason: Column) -> Column:
-    return reason.startswith(WRONG_PARTITION)
+def _is_superseded(reason: Column) -> Column:
+    return reason.startswith(SUPERSEDED)
 
 
 def _reason(description: str, value: Column) -> Column:

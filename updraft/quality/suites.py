@@ -1,19 +1,28 @@
 """Great Expectations suites on Spark frames: which expectations hold, and which rows fail."""
 
-import ast
+import hashlib
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pyspark.sql import DataFrame
+from pyspark.errors import PySparkException
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
 
 from updraft.core.errors import UpdraftError
+from updraft.core.interval import Unit
 from updraft.core.reports import ExpectationOutcome
+from updraft.core.schema import EVENT_TIME
 from updraft.core.settings import settings
-
-FAILING_ROWS = {"result_format": "COMPLETE", "return_unexpected_index_query": True}
+from updraft.quality.row_expectations import (
+    NotEvaluated,
+    RowCheck,
+    failing_ids,
+    results,
+    row_checks,
+)
 
 
 @dataclass(frozen=True)
@@ -22,22 +31,25 @@ class CheckedExpectation:
 
     Attributes:
         outcome: As the job reports it.
-        failing_rows: The rows that fail as a Spark SQL condition; None if the expectation holds, or
-            is not about single rows.
+        failing_rows: The rows that fail, as a condition, or as the ids of the rows if others decide
+            whether one fails; None if the expectation holds, or is not about single rows.
         suite: The name of the suite's file.
         result: Great Expectations' own validation result, for Data Docs.
+        partition: The partition in which it was judged; None if it was judged row by row.
     """
 
     outcome: ExpectationOutcome
-    failing_rows: str | None
+    failing_rows: Column | DataFrame | None
     suite: str
     result: Any
+    partition: str | None = None
 
     @property
     def reason(self) -> str:
+        reason = self.outcome.expectation
         if self.outcome.column:
-            return f"{self.outcome.column}: {self.outcome.expectation}"
-        return self.outcome.expectation
+            reason = f"{self.outcome.column}: {reason}"
+        return f"{reason} in {self.partition}" if self.partition else reason
 
 
 def suite_files(use_case: str) -> list[Path]:
@@ -53,8 +65,21 @@ def suite_files(use_case: str) -> list[Path]:
     return files
 
 
-def run_suites(use_case: str, frame: DataFrame) -> list[CheckedExpectation]:
+def suites_hash(use_case: str) -> str:
+    """The SHA-256 of all suites of a use case."""
+    digest = hashlib.sha256()
+    for file in suite_files(use_case):
+        digest.update(file.name.encode())
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def run_suites(use_case: str, frame: DataFrame, unit: Unit | None) -> list[CheckedExpectation]:
     """Check ``frame`` against every suite of the use case.
+
+    Expectations about single rows are judged row by row; others partition by partition, so that a
+    range of partitions is judged as each of them would be alone. ``unit``: how much time a
+    partition covers; None for a snapshot.
 
     Raises:
         UpdraftError: a suite is not readable, is empty, or an expectation cannot be evaluated on
@@ -69,20 +94,69 @@ def run_suites(use_case: str, frame: DataFrame) -> list[CheckedExpectation]:
     asset = context.data_sources.add_spark(use_case).add_dataframe_asset(use_case)
     definition = asset.add_batch_definition_whole_dataframe(use_case)
     batch: Any = definition.get_batch({"dataframe": frame})
+    batch.data.execution_engine.load_batch_data(batch.id, frame)
+    declared = [
+        (file, expectation)
+        for file in suite_files(use_case)
+        for expectation in read_suite(file).expectations
+    ]
+    checks: list[tuple[Path, RowCheck]] = []
+    others: list[tuple[Path, Any]] = []
+    in_spark = row_checks([expectation for _, expectation in declared], batch, frame)
+    for (file, expectation), check in zip(declared, in_spark, strict=True):
+        if check is None:
+            others.append((file, expectation))
+        elif isinstance(check, NotEvaluated):
+            raise _not_evaluated(file, expectation.configuration, check.reason)
+        else:
+            checks.append((file, check))
+    partitions = {"all rows": F.lit(True)}
+    if others or any(check.looks_around for _, check in checks):
+        partitions = _partitions(frame, unit)
+    conditions = list(partitions.values())
     checked = []
-    for file in suite_files(use_case):
-        suite = read_suite(file)
-        # All expectations share one pass as long as they are asked only for yes or no. Only those
-        # that fail are asked again, for their failing rows.
-        results = batch.validate(suite, result_format="BOOLEAN_ONLY").results
-        checked += [_checked(file, result) for result in results if result.success]
-        failed = [
-            result.expectation_config.to_domain_obj() for result in results if not result.success
-        ]
-        if failed:
-            failed_suite = gx.ExpectationSuite(name=suite.name, expectations=failed)
-            detailed = batch.validate(failed_suite, result_format=FAILING_ROWS).results
-            checked += [_checked(file, result) for result in detailed]
+    by_row = results([check for _, check in checks], batch, frame, conditions)
+    for (file, check), result in zip(checks, by_row, strict=True):
+        failing: Column | DataFrame = check.failing
+        if check.looks_around:
+            failing = failing_ids(check, frame, conditions)
+        checked.append(_checked(file, result, None if result.success else failing))
+    for file, expectation in others:
+        checked.append(_judge_by_partition(file, expectation, definition, frame, partitions))
+    return sorted(checked, key=lambda expectation: expectation.suite)
+
+
+def _partitions(frame: DataFrame, unit: Unit | None) -> dict[str, Column]:
+    """The condition on each partition of which a frame has rows, by the partition's name."""
+    if unit is None:
+        return {"all rows": F.lit(True)}
+    name = F.date_format(F.date_trunc(unit, EVENT_TIME), "yyyy-MM-dd'T'HH")
+    rows = frame.select(name.alias("name")).distinct().orderBy("name").collect()
+    return {row["name"]: name == row["name"] for row in rows} or {"all rows": F.lit(True)}
+
+
+def _judge_by_partition(
+    file: Path,
+    expectation: Any,
+    definition: Any,
+    frame: DataFrame,
+    partitions: dict[str, Column],
+) -> CheckedExpectation:
+    """The outcome in the first partition in which an expectation fails, else in the last."""
+    import great_expectations as gx
+
+    checked: CheckedExpectation | None = None
+    for name, condition in partitions.items():
+        suite = gx.ExpectationSuite(name=name, expectations=[expectation.copy()])
+        batch = definition.get_batch({"dataframe": frame.where(condition)})
+        try:
+            (result,) = batch.validate(suite, result_format="BASIC").results
+        except (LookupError, ValueError, TypeError, PySparkException) as error:
+            raise _not_evaluated(file, expectation.configuration, repr(error)) from None
+        checked = replace(_checked(file, result, None), partition=name)
+        if not result.success:
+            return checked
+    assert checked is not None  # There is always a partition.
     return checked
 
 
@@ -138,43 +212,29 @@ def _is_lenient(expectation: dict[str, Any]) -> bool:
     return mostly < 1 and expectation.get("severity") != "warning"
 
 
-def _checked(file: Path, result: Any) -> CheckedExpectation:
+def _checked(file: Path, result: Any, failing: "Column | DataFrame | None") -> CheckedExpectation:
     config = result.expectation_config
-    column = config.kwargs.get("column") or config.kwargs.get("column_A")
-    _refuse_exceptions(file, result, column)
-    query = None if result.success else result.result.get("unexpected_index_query")
+    for info in (result.exception_info, *result.exception_info.values()):
+        # It describes one exception, or holds such descriptions by metric.
+        if isinstance(info, dict) and info.get("raised_exception"):
+            raise _not_evaluated(file, config, info.get("exception_message"))
     outcome = ExpectationOutcome(
         expectation=config.type,
-        column=column,
+        column=_column(config),
         success=bool(result.success),
         severity=str(getattr(config.severity, "value", config.severity)),
         failing=result.result.get("unexpected_count"),
     )
-    return CheckedExpectation(outcome, _condition(query) if query else None, file.stem, result)
+    return CheckedExpectation(outcome, failing, file.stem, result)
 
 
-def _refuse_exceptions(file: Path, result: Any, column: str | None) -> None:
-    """Refuse an expectation that could not be evaluated.
-
-    ``exception_info`` describes one exception, or holds such descriptions by metric.
-    """
-    for info in (result.exception_info, *result.exception_info.values()):
-        if isinstance(info, dict) and info.get("raised_exception"):
-            expectation = result.expectation_config.type
-            raise UpdraftError(
-                f"{file}: {expectation} on {column} cannot be evaluated. Fix or remove it. "
-                f"The reason: {info.get('exception_message')}"
-            )
+def _column(config: Any) -> str | None:
+    column: str | None = config.kwargs.get("column") or config.kwargs.get("column_A")
+    return column
 
 
-def _condition(query: str) -> str | None:
-    """The condition in GX's ``df.filter(F.expr('...'))``.
-
-    None if the condition needs other rows too, as uniqueness does.
-    """
-    call = ast.parse(query, mode="eval").body
-    constants = [node.value for node in ast.walk(call) if isinstance(node, ast.Constant)]
-    texts = [constant for constant in constants if isinstance(constant, str)]
-    if len(texts) == 1 and " OVER (" not in texts[0]:
-        return texts[0]
-    return None
+def _not_evaluated(file: Path, config: Any, reason: object) -> UpdraftError:
+    return UpdraftError(
+        f"{file}: {config.type} on {_column(config)} cannot be evaluated. Fix or remove it. "
+        f"The reason: {reason}"
+    )

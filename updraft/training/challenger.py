@@ -13,12 +13,13 @@ from updraft.core.reports import SearchAndFitReport
 from updraft.core.schema import TRAIN, feature_names
 from updraft.core.use_case import UseCase
 from updraft.data.labels import labelled_rows
+from updraft.data.lineage import Input
 from updraft.evaluation.kinds import kind_of
 from updraft.evaluation.used_rows import UsedRows, log_rows
 from updraft.models.feature_columns import FeatureColumns
 from updraft.models.provenance import code_tags, dag_run_tags
 from updraft.models.tracking import connect, load_json, metric_key
-from updraft.models.versions import VersionTags
+from updraft.models.versions import FEATURES_TABLE, FEATURES_VERSION, VersionTags
 from updraft.training.families import Fitted, fit
 from updraft.training.model_card import model_card, search_progress
 from updraft.training.recipe import Recipe
@@ -39,7 +40,7 @@ from updraft.training.windows import DataSplit
 def make_challenger(
     use_case: UseCase,
     frame: DataFrame,
-    features_version: int,
+    features: Input,
     split: DataSplit,
     report: str,
     artifacts: dict[str, dict[str, Any]],
@@ -48,15 +49,15 @@ def make_challenger(
 
     Idempotent: a training that has finished is not repeated, and its report is returned.
 
-    ``frame``: the features table as of ``features_version``. ``report``: the URI of the job's
-    report. ``artifacts``: JSON documents to log with the run, by file name.
+    ``frame``: the rows of ``features``, a version of the features table. ``report``: the URI of the
+    job's report. ``artifacts``: JSON documents to log with the run, by file name.
 
     Raises:
         UpdraftError: no model can be trained on the rows, an algorithm refuses a parameter, or the
             exported model differs from the native one.
     """
     client = connect(use_case)
-    key = identity(use_case, report, features_version)
+    key = identity(use_case, report, features)
     finished = finished_run(client, use_case, report, key)
     if finished:
         return SearchAndFitReport.model_validate(load_json(finished, "report.json"))
@@ -70,30 +71,31 @@ def make_challenger(
         run_id = run.info.run_id
         dag_run = dag_run_tags(report)
         origin = {**dag_run, **code_tags()}
-        row_tags = _row_tags(features_version, split)
+        row_tags = _row_tags(features, split)
         mlflow.set_tags({IDENTITY: key, REPORT: report, **row_tags, **origin})
         on_trial = partial(record_trial, client, run, model.metric)
         outcome = search(train, columns, split, task, model, on_trial)
         _log_best(outcome.best)
-        used = UsedRows.of(train, task, features_version, split.train_interval, TRAIN)
+        used = UsedRows.of(train, task, features.version, split.train_interval, TRAIN)
         log_rows(client, run_id, "training", use_case, used, frame)
         fitted = _fit_best(use_case, columns, outcome.best, train)
         card = model_card(use_case, outcome, split, used, origin)
         mlflow.set_tag(MLFLOW_RUN_NOTE, card)
-        tags = _version_tags(use_case, outcome, split, train, features_version, dag_run)
+        tags = _version_tags(use_case, outcome, split, train, features, dag_run)
         validation = train.where(split.folds[-1].validation)
         version = register(client, run_id, use_case, fitted, validation, card, tags)
         for name, document in artifacts.items():
             mlflow.log_dict(document, name)
         mlflow.log_text(use_case.features_sql, "features.sql")
-        result = _report(client, use_case, run, outcome, split, features_version, version)
+        result = _report(client, use_case, run, outcome, split, features.version, version)
         mlflow.log_dict(result.model_dump(mode="json"), "report.json")
     return result
 
 
-def _row_tags(features_version: int, split: DataSplit) -> dict[str, str]:
+def _row_tags(features: Input, split: DataSplit) -> dict[str, str]:
     return {
-        "updraft.features_version": str(features_version),
+        FEATURES_VERSION: str(features.version),
+        FEATURES_TABLE: features.id,
         "updraft.train": str(split.train_interval),
         "updraft.holdout": str(split.holdout_interval),
     }
@@ -125,14 +127,15 @@ def _version_tags(
     outcome: SearchOutcome,
     split: DataSplit,
     train: DataFrame,
-    features_version: int,
+    features: Input,
     dag_run: dict[str, str],
 ) -> VersionTags:
     return VersionTags(
         algorithm=outcome.best.algorithm,
         threshold=outcome.best.threshold,
         relevance=kind_of(use_case.task).relevance(use_case.model, train),
-        features_version=features_version,
+        features_version=features.version,
+        features_table=features.id,
         trained_from=split.train_interval.first,
         trained_until=split.train_interval.last,
         dag_run=dag_run,

@@ -90,6 +90,7 @@ def _log_model(exported: onnx.ModelProto, fitted: Fitted, rows: pd.DataFrame) ->
         signature=infer_signature(rows, scores),
         input_example=rows,
         pip_requirements=REQUIREMENTS,
+        save_as_external_data=False,  # One file, with names that do not change from run to run.
     )
     return info
 

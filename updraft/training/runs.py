@@ -8,6 +8,7 @@ from mlflow.entities import Metric, Param, Run
 from mlflow.tracking import MlflowClient
 
 from updraft.core.use_case import UseCase
+from updraft.data.lineage import Input
 from updraft.models.tracking import metric_key
 from updraft.training.trials import Trial
 
@@ -16,13 +17,13 @@ IDENTITY = "updraft.identity"
 REPORT = "updraft.report"
 
 
-def identity(use_case: UseCase, report: str, features_version: int) -> str:
+def identity(use_case: UseCase, report: str, features: Input) -> str:
     """A hash of the DAG run, the rows and the use case: equal for two attempts of one training.
 
     ``report``: the URI of the training's report, which names the DAG run.
     """
     settings = use_case.model_dump_json(exclude={"folder", "alerts"})
-    parts = [report, features_version, settings, use_case.features_sql]
+    parts = [report, features.id, features.version, settings, use_case.features_sql]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
@@ -53,12 +54,11 @@ def record_trial(client: MlflowClient, parent: Run, metric: str, trial: Trial) -
     For a pruned trial, only fold metrics are logged, so that nobody takes them for those of a
     complete one. ``metric``: the one to write to the job's log.
     """
-    state = "pruned" if trial.pruned else "complete"
     child = client.create_run(
         parent.info.experiment_id,
         start_time=int(trial.started * 1000),
         run_name=f"{trial.number:02d} {trial.algorithm}",
-        tags={"mlflow.parentRunId": parent.info.run_id, "updraft.trial": state},
+        tags={"mlflow.parentRunId": parent.info.run_id, "updraft.trial": trial.state},
     )
     run_id = child.info.run_id
     ended = int(trial.ended * 1000)
@@ -66,6 +66,10 @@ def record_trial(client: MlflowClient, parent: Run, metric: str, trial: Trial) -
     params = [Param(name, str(value)) for name, value in parameters.items()]
     client.log_batch(run_id, _trial_metrics(trial, ended), params)
     client.set_terminated(run_id, end_time=ended)
+    if trial.failure is not None:
+        client.set_tag(run_id, "updraft.failure", trial.failure)
+        logger.warning("trial %2d  %-20s failed: %s", trial.number, trial.algorithm, trial.failure)
+        return
     logger.info(
         "trial %2d  %-20s %s %.4f  %5.1f s  %-8s %s",
         trial.number,
@@ -73,13 +77,13 @@ def record_trial(client: MlflowClient, parent: Run, metric: str, trial: Trial) -
         metric,
         trial.metrics[metric],
         trial.seconds,
-        state,
+        trial.state,
         trial.parameters,
     )
 
 
 def _trial_metrics(trial: Trial, timestamp: int) -> list[Metric]:
-    means = {} if trial.pruned else trial.metrics
+    means = trial.metrics if trial.is_complete else {}
     metrics = [
         Metric(metric_key(name), value, timestamp, 0)
         for name, value in {"seconds": trial.seconds, **means}.items()

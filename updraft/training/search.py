@@ -51,7 +51,8 @@ def search(
     nothing but a threshold remains to be chosen.
 
     Raises:
-        UpdraftError: an algorithm refuses a parameter's value, or a model cannot be judged.
+        UpdraftError: every algorithm refuses the rows or its parameters; or a model cannot be
+            judged.
     """
     started = time.monotonic()
     samplers = {name: Sampler(algorithm, model) for name, algorithm in model.algorithms.items()}
@@ -77,7 +78,7 @@ def search(
             # the next trials do not depend on which trial of the batch is faster.
             batch = list(pool.map(run_trial, numbers, algorithms, parameters, optuna_trials))
             for optuna_trial, trial in zip(optuna_trials, batch, strict=True):
-                value = None if trial.pruned else trial.metrics[model.metric]
+                value = trial.metrics[model.metric] if trial.is_complete else None
                 samplers[trial.algorithm].tell(optuna_trial, value)
                 on_trial(trial)
                 trials.append(trial)
@@ -178,5 +179,8 @@ def _time_is_up(started: float, search: Search) -> bool:
 def _best(trials: list[Trial], metric: str) -> Trial:
     """The first of the best complete trials, by the rounded metric."""
     best_of = max if metric_of(metric).more_is_better else min
-    complete = [trial for trial in trials if not trial.pruned]
+    complete = [trial for trial in trials if trial.is_complete]
+    if not complete:
+        reasons = sorted({f"{trial.algorithm}: {trial.failure}" for trial in trials})
+        raise UpdraftError("; ".join(reasons))
     return best_of(complete, key=lambda trial: round(trial.metrics[metric], DIGITS))

@@ -32,6 +32,7 @@ class Trial:
 
     ``folds``: the metrics on each fold; ``metrics``: their means. The ``threshold`` of a binary
     model is the best one over all folds. A ``pruned`` trial was stopped before its last fold.
+    ``failure``: why the algorithm refused the rows or the parameters; then there are no metrics.
     """
 
     number: int
@@ -43,6 +44,17 @@ class Trial:
     started: float
     ended: float
     pruned: bool
+    failure: str | None = None
+
+    @property
+    def is_complete(self) -> bool:
+        return not self.pruned and self.failure is None
+
+    @property
+    def state(self) -> str:
+        if self.failure is not None:
+            return "failed"
+        return "pruned" if self.pruned else "complete"
 
     @property
     def seconds(self) -> float:
@@ -72,9 +84,34 @@ class TrialRunner:
     ) -> Trial:
         """Fit and judge one model for each fold, until Optuna's pruner stops the trial.
 
-        ``optuna_trial``: it gets the metric of each fold.
+        ``optuna_trial``: it gets the metric of each fold. An algorithm that refuses the rows or the
+        parameters does not end the search of the others.
         """
         started = time.time()
+        try:
+            return self._judged(number, algorithm, parameters, optuna_trial, started)
+        except UpdraftError as error:
+            return Trial(
+                number=number,
+                algorithm=algorithm,
+                parameters=parameters,
+                folds=[],
+                metrics={},
+                threshold=None,
+                started=started,
+                ended=time.time(),
+                pruned=False,
+                failure=str(error),
+            )
+
+    def _judged(
+        self,
+        number: int,
+        algorithm: str,
+        parameters: Parameters,
+        optuna_trial: optuna.Trial,
+        started: float,
+    ) -> Trial:
         recipe = self._recipe(algorithm, parameters)
         answers: list[Answers] = []
         for step, fold in enumerate(self.folds):

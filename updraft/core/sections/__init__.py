@@ -1,8 +1,9 @@
 """The sections of ``use_case.yaml``: strict, immutable, every mistake reported at its own key."""
 
 from updraft.core.sections.base import Context, Share, Strict
-from updraft.core.sections.data import SUFFIXES, Data
+from updraft.core.sections.data import Data
 from updraft.core.sections.data_parts import Catalog, ColumnType, Lookup, Target
+from updraft.core.sections.file_format import FileFormat
 from updraft.core.sections.gate import Gate, Required, Slices
 from updraft.core.sections.model import Costs, Model
 from updraft.core.sections.operations import MAX_WINDOW, Alerts, Drift, Serving, Spark
@@ -11,7 +12,6 @@ from updraft.core.sections.search import Algorithm, Bounds, Choices, Search
 
 __all__ = [
     "MAX_WINDOW",
-    "SUFFIXES",
     "Alerts",
     "Algorithm",
     "Bounds",
@@ -22,6 +22,7 @@ __all__ = [
     "Costs",
     "Data",
     "Drift",
+    "FileFormat",
     "Gate",
     "Lookup",
     "Model",

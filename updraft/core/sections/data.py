@@ -1,19 +1,25 @@
 """The section ``data``: raw files, columns, event time, key, label, and further outputs."""
 
-import codecs
 from collections import Counter
-from pathlib import PurePosixPath
 from typing import Any
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from updraft.core import schema
+from updraft.core.file_names import EXPECTED, file_kind
 from updraft.core.mistakes import suggest
 from updraft.core.sections.base import Share, Strict, context_of
-from updraft.core.sections.data_parts import Catalog, ColumnType, Lookup, LookupName, Target
+from updraft.core.sections.data_parts import (
+    Catalog,
+    ColumnType,
+    Lookup,
+    LookupName,
+    Target,
+    leads_to_columns,
+)
+from updraft.core.sections.file_format import FileFormat
 from updraft.core.sql import identifiers
 
-SUFFIXES = (".csv", ".json", ".jsonl", ".parquet")
 DAY = "{day}"  # In the name of a file, where its day stands.
 RESERVED = {
     schema.ROW_ID,
@@ -25,6 +31,8 @@ RESERVED = {
     "reasons",
     "corrupt_record",
     "source_file",
+    "source_line",
+    "source_time",
 }
 
 
@@ -40,9 +48,10 @@ class Data(Strict):
         description="The name of a day's raw file, with {day} for the day; "
         "or patterns such as *.csv, of files with rows of any time.",
     )
-    encoding: str = Field("UTF-8", description="Encoding of CSV and JSON files.")
-    columns: dict[str, ColumnType] = Field(
-        min_length=1, description="Every column, in the file's order."
+    format: FileFormat = Field(FileFormat(), description="How CSV and JSON files are read.")
+    columns: dict[str, ColumnType] = Field(min_length=1, description="Every column.")
+    rename: dict[str, str] = Field(
+        {}, description="From a name in the files to the column that it is here."
     )
     optional: list[str] = Field([], description="Columns that a file may lack.")
     null_values: list[str] = Field([""], description="Raw texts that mean: no value.")
@@ -52,6 +61,11 @@ class Data(Strict):
     )
     key: list[str] = Field(
         min_length=1, description="Columns that, with event_time, identify a row."
+    )
+    order: str | None = Field(
+        None,
+        description="A column by which, among rows of one key, the newest is told; "
+        "by default the last file's last row.",
     )
     known_after: list[str] = Field(
         [], description="Columns not yet known at prediction time; features.sql sees none of them."
@@ -93,8 +107,8 @@ class Data(Strict):
                 raise ValueError(
                     f"{name}: expected a name without folders; data.input names the folder"
                 )
-            if PurePosixPath(name).suffix not in SUFFIXES:
-                raise ValueError(f"{name}: expected a name that ends in {', '.join(SUFFIXES)}")
+            if file_kind(name) is None:
+                raise ValueError(f"{name}: expected a name that ends in one of {EXPECTED}")
             has_other_braces = bool(set(name.replace(DAY, "")) & set("{}"))
             if name.count(DAY) > 1 or has_other_braces:
                 raise ValueError(
@@ -103,15 +117,6 @@ class Data(Strict):
         if len(files) > 1 and any(DAY in name for name in files):
             raise ValueError(f"expected one name with {DAY}, or patterns without")
         return files
-
-    @field_validator("encoding")
-    @classmethod
-    def _is_an_encoding(cls, encoding: str) -> str:
-        try:
-            codecs.lookup(encoding)
-        except LookupError:
-            raise ValueError("expected an encoding such as UTF-8 or ISO-8859-1") from None
-        return encoding
 
     @field_validator("columns")
     @classmethod
@@ -128,6 +133,19 @@ class Data(Strict):
                 f"{repeated} differ only in upper and lower case, which Spark does not distinguish"
             )
         return columns
+
+    @field_validator("rename")
+    @classmethod
+    def _leads_to_columns(cls, rename: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+        return leads_to_columns(rename, info)
+
+    @field_validator("order")
+    @classmethod
+    def _is_a_column(cls, name: str | None, info: ValidationInfo) -> str | None:
+        columns = info.data.get("columns")
+        if name is not None and columns is not None and name not in columns:
+            raise ValueError(f"{name!r} is not among the columns{suggest(name, columns)}")
+        return name
 
     @field_validator("event_time")
     @classmethod
@@ -186,21 +204,25 @@ class Data(Strict):
 
     @model_validator(mode="after")
     def _does_not_leak(self) -> "Data":
-        """Refuse columns of the label that features.sql sees, or that decide when a row happened.
+        """Refuse a label that is known too early, and a time that is known too late.
 
-        The label is known only after the prediction, so its columns must be in ``known_after``.
+        A label is known only after the prediction, so some column of target.sql must be, too.
         """
         known_after = set(self.known_after)
         if self.target:
-            used = identifiers(self.target.sql) & set(self.columns)
-            leaking = used - known_after - set(self.key)
-            if leaking:
+            used = self._columns_in(self.target.sql)
+            if used and not used & known_after:
                 raise ValueError(
-                    f"known_after: expected {sorted(leaking)} among them, "
-                    "because target.sql is made of them"
+                    f"known_after: expected some of {sorted(used)} among them: target.sql is made "
+                    "of these alone, so the label would be known at prediction time"
                 )
         if self.event_time:
-            too_early = identifiers(self.event_time) & known_after
+            too_early = self._columns_in(self.event_time) & known_after
             if too_early:
                 raise ValueError(f"event_time: found {sorted(too_early)}, which are in known_after")
         return self
+
+    def _columns_in(self, sql: str) -> set[str]:
+        """The columns that some SQL names: Spark does not distinguish upper and lower case."""
+        words = {word.lower() for word in identifiers(sql)}
+        return {name for name in self.columns if name.lower() in words}

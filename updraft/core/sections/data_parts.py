@@ -2,10 +2,13 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from updraft.core import schema
+from updraft.core.file_names import EXPECTED, file_kind
+from updraft.core.mistakes import suggest
 from updraft.core.sections.base import Strict
+from updraft.core.sections.file_format import FileFormat
 
 ColumnType = Literal["string", "int", "bigint", "double", "boolean", "date", "timestamp"]
 VIEWS = {"clean": "the clean rows", "days": "the days to build"}  # That features.sql reads.
@@ -13,6 +16,7 @@ TABLES = {
     schema.BRONZE,
     schema.CLEAN,
     schema.QUARANTINE,
+    schema.UNPLACED,
     schema.FEATURES,
     schema.SPLITS,
     schema.PREDICTIONS,
@@ -31,11 +35,48 @@ LookupName = Annotated[
 ]
 
 
+def leads_to_columns(rename: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+    """Check a key ``rename`` against the ``columns`` of its section."""
+    columns = info.data.get("columns")  # Missing if they failed validation.
+    if columns is None:
+        return rename
+    mistakes = [
+        f"{name!r} is not among the columns{suggest(name, columns)}"
+        for name in rename.values()
+        if name not in columns
+    ]
+    mistakes += [f"{name!r} is a column itself" for name in rename if name in columns]
+    if mistakes:
+        raise ValueError("; ".join(mistakes))
+    return rename
+
+
 class Lookup(Strict):
-    """A small table that features.sql may join: a CSV file with a header."""
+    """A small table that features.sql may join, in a file that is read as raw files are."""
 
     file: str = Field(description="Its file, relative to the folder of the raw files.")
-    columns: dict[str, ColumnType] = Field(description="Its columns.")
+    columns: dict[str, ColumnType] = Field(min_length=1, description="Every column.")
+    rename: dict[str, str] = Field(
+        {}, description="From a name in the file to the column that it is here."
+    )
+    null_values: list[str] | None = Field(
+        None, description="Texts that mean: no value; by default those of the raw files."
+    )
+    format: FileFormat | None = Field(
+        None, description="How the file is read; by default as the raw files are."
+    )
+
+    @field_validator("file")
+    @classmethod
+    def _is_of_a_known_format(cls, file: str) -> str:
+        if file_kind(file) is None:
+            raise ValueError(f"{file}: expected a name that ends in one of {EXPECTED}")
+        return file
+
+    @field_validator("rename")
+    @classmethod
+    def _leads_to_columns(cls, rename: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+        return leads_to_columns(rename, info)
 
 
 class Target(Strict):

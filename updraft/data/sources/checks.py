@@ -1,41 +1,66 @@
-"""Whether a raw file has the declared columns."""
+"""Whether a file has the declared columns, and under which names."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from upath import UPath
 
 from updraft.core.errors import UpdraftError
 from updraft.core.mistakes import suggest
 from updraft.core.schema import REPLACEMENT_CHARACTER
-from updraft.core.use_case import UseCase
 
 LISTED = 10  # Names in a message: a file may have thousands of wrong columns.
 
 
-def check_columns(file: UPath, columns: list[str], use_case: UseCase, *, ordered: bool) -> None:
-    """Refuse columns that are not the declared ones.
+@dataclass(frozen=True)
+class Declared:
+    """What a use case says about the columns of some files.
+
+    Attributes:
+        columns: All columns.
+        optional: Those that a file may lack.
+        rename: From a name in a file to the column's own.
+        place: The place of ``columns`` and ``rename`` in use_case.yaml, with a dot behind it.
+        encoding: What the text of the files is said to be encoded in.
+    """
+
+    columns: tuple[str, ...]
+    optional: frozenset[str]
+    rename: Mapping[str, str]
+    place: str
+    encoding: str
+
+
+def fits(names: Sequence[str], declared: Declared) -> bool:
+    """Whether a file with these names has the declared columns, and no others."""
+    columns = [declared.rename.get(name, name) for name in names]
+    required = set(declared.columns) - declared.optional
+    return (
+        len(set(columns)) == len(columns)
+        and set(columns) <= set(declared.columns)
+        and required <= set(columns)
+    )
+
+
+def check_columns(file: UPath, names: Sequence[str], declared: Declared) -> dict[str, str]:
+    """Return the declared columns that a file has, each with its name in the file.
 
     Raises:
         UpdraftError: the message names the columns that are missing and those that are not
             declared, with the nearest declared name.
     """
-    declared = list(use_case.data.columns)
-    present = set(columns)
+    columns = {declared.rename.get(name, name): name for name in names}
+    if fits(names, declared):
+        return columns
     missing = [
-        name for name in declared if name not in present and name not in use_case.data.optional
+        name for name in declared.columns if name not in columns and name not in declared.optional
     ]
-    in_declared_order = [name for name in declared if name in present]
-    are_declared = columns == in_declared_order if ordered else present <= set(declared)
-    if are_declared and not missing:
-        return
-    differences = _differences(columns, missing, use_case)
-    order = ", in that order" if ordered else ""
+    differences = "; ".join(_differences(names, missing, declared))
     raise UpdraftError(
-        f"{file}: its columns are not those of use_case.yaml: "
-        f"{'; '.join(differences) or 'the columns are in another order'}. "
-        f"Expected data.columns{order}. "
-        "Fix the file, or data.columns if the source has changed."
+        f"{file}: its columns are not those of use_case.yaml: {differences}. "
+        f"Expected {declared.place}columns, under these names or those of {declared.place}rename, "
+        f"in any order. Fix the file, or {declared.place}columns if the source has changed."
     )
 
 
@@ -47,19 +72,22 @@ def listed(names: Iterable[str], total: int | None = None) -> str:
     return f"{text} and {more} more" if more > 0 else text
 
 
-def _differences(columns: list[str], missing: list[str], use_case: UseCase) -> list[str]:
-    declared = set(use_case.data.columns)
-    extra = [name for name in columns if name not in declared]
+def _differences(names: Sequence[str], missing: list[str], declared: Declared) -> list[str]:
+    columns = [declared.rename.get(name, name) for name in names]
+    extra = [name for name in columns if name not in set(declared.columns)]
     repeated = sorted(name for name, number in Counter(columns).items() if number > 1)
     differences = []
     if missing:
         differences.append(f"missing {listed(missing)}")
     if extra:
-        suggestions = [name + suggest(name, missing) for name in extra[:LISTED]]
+        named = [name or "a column without a name" for name in extra[:LISTED]]
+        suggestions = [name + suggest(name, missing) for name in named]
         differences.append(f"not declared {listed(suggestions, len(extra))}")
     if repeated:
         differences.append(f"repeated {listed(repeated)}")
     if any(REPLACEMENT_CHARACTER in name for name in extra):
-        encoding = use_case.data.encoding
-        differences.append(f"names that are not {encoding}, so data.encoding may be wrong")
+        differences.append(
+            f"names that are not {declared.encoding}, "
+            f"so {declared.place}format.encoding may be wrong"
+        )
     return differences

@@ -1,55 +1,89 @@
-"""What a format of raw files has to provide, and what formats made of lines of text share."""
+"""What readers of raw files have in common: the columns that they add, and how text is decoded."""
 
 import codecs
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import io
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from lzma import LZMAError
+from typing import NamedTuple, TextIO
 
-from pyspark.sql import Column, DataFrame, DataFrameReader, SparkSession
-from pyspark.sql import functions as F
-from pyspark.sql import types as T
 from upath import UPath
 
-from updraft.core.locations import Location
-from updraft.core.use_case import UseCase
+from updraft.core.errors import UpdraftError
+from updraft.core.file_names import compression_of
+from updraft.core.sections.file_format import FileFormat
 
-CORRUPT = "corrupt_record"  # The complete line, if it cannot be split into the columns.
-SOURCE = "source_file"
+# A longer mark goes first: that of UTF-32 begins as that of UTF-16 does.
+BYTE_ORDER_MARKS = {
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+MARK_LENGTH = 4
 
 
-@dataclass(frozen=True)
-class Format:
-    """A format of raw files.
+class RawFile(NamedTuple):
+    """A file or a folder of Parquet parts, as the workers open it.
 
     Attributes:
-        columns: A file's columns; None if it has no rows that could be wrong.
-        read: The rows of files with the same columns, as text, with ``source_file``.
-        ordered: The columns of a file are in the declared order.
-        read_alone: Each file is read alone, because types may differ from file to file.
+        path: Where it is, a local path or a URI.
+        name: Its plain name.
+        time: When it was last modified, in UTC.
     """
 
-    columns: Callable[[SparkSession, UPath, UseCase], list[str] | None]
-    read: Callable[[SparkSession, list[UPath], Sequence[str], UseCase], DataFrame]
-    ordered: bool = False
-    read_alone: bool = False
+    path: str
+    name: str
+    time: datetime
 
 
-def spark_paths(files: list[UPath]) -> list[str]:
-    """The files as Spark takes them, none of them as a pattern."""
-    return [Location.of(file).spark_literal for file in files]
+class Record(NamedTuple):
+    """One record of a file of text.
+
+    Attributes:
+        line: The line on which it starts, from 1.
+        values: Its values in the order of the columns; None if it cannot be split into them.
+        corrupt: Then its text, else None.
+    """
+
+    line: int
+    values: list[str | None] | None
+    corrupt: str | None
 
 
-def line_reader(spark: SparkSession, columns: Sequence[str], use_case: UseCase) -> DataFrameReader:
-    """A reader of lines into columns of text; other lines go to ``corrupt_record``."""
-    schema = T.StructType([T.StructField(name, T.StringType()) for name in (*columns, CORRUPT)])
-    reader = spark.read.schema(schema).option("columnNameOfCorruptRecord", CORRUPT)
-    return reader.option("mode", "PERMISSIVE").option("encoding", java_encoding(use_case))
+@contextmanager
+def open_text(file: UPath, file_format: FileFormat) -> Iterator[TextIO]:
+    """Open a file as decoded text, with the ends of its lines as they are.
+
+    Bytes that are not text in the encoding become the replacement character.
+
+    Raises:
+        UpdraftError: its compression is broken, for instance because it was not copied completely.
+    """
+    compression = file_format.compression or compression_of(file.name)
+    if compression == "none":
+        compression = None
+    try:
+        with file.fs.open(file.path, "rb", compression=compression) as content:
+            start = content.read(MARK_LENGTH)
+            content.seek(0)
+            encoding = _marked_encoding(start) or file_format.encoding
+            yield io.TextIOWrapper(content, encoding, errors="replace", newline="")
+    except (EOFError, zlib.error, LZMAError, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise UpdraftError(
+            f"{file}: found broken {compression or 'text'}: {error}. Expected a complete file. "
+            "Copy it again; if it is compressed otherwise, set format.compression."
+        ) from None
 
 
-def java_encoding(use_case: UseCase) -> str:
-    """The encoding's canonical name in Python, which Java knows; it does not know all aliases."""
-    return codecs.lookup(use_case.data.encoding).name
-
-
-def file_name() -> Column:
-    """The name of the file that a row comes from, URL-encoded."""
-    return F.col("_metadata.file_name").alias(SOURCE)
+def _marked_encoding(start: bytes) -> str | None:
+    """The encoding that a byte order mark says; None without a mark."""
+    for mark, encoding in BYTE_ORDER_MARKS.items():
+        if start.startswith(mark):
+            return encoding
+    return None

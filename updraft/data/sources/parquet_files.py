@@ -1,40 +1,167 @@
-"""Raw files in Parquet: single files, and folders that hold the parts of one."""
+"""Raw files in Parquet: single files, and folders that hold the parts of one.
 
-from collections.abc import Sequence
+Each part is read by its own schema: in one part a column may have another type, or be missing.
+"""
 
-from pyspark.sql import Column, DataFrame, SparkSession
-from pyspark.sql import functions as F
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import unquote
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import parquet
 from upath import UPath
 
 from updraft.core.errors import UpdraftError
-from updraft.core.schema import quote
-from updraft.core.use_case import UseCase
-from updraft.data.sources.format import SOURCE, Format, file_name, spark_paths
 
 END_OF_FILE = b"PAR1"
+NO_VALUE = "__HIVE_DEFAULT_PARTITION__"  # In the name of a folder.
 
 
-def _columns(spark: SparkSession, file: UPath, _use_case: UseCase) -> list[str]:
-    for part in _parts(file):
+def parquet_columns(file: UPath) -> list[list[str]]:
+    """The columns of each part, those in the names of its folders included.
+
+    Raises:
+        UpdraftError: a part was not copied completely, or there is none.
+    """
+    columns = []
+    for part in parts(file):
         _check_end(part)
-    return list(spark.read.parquet(*spark_paths([file])).columns)
+        with _readable(part), part.open("rb") as content:
+            names = list(parquet.read_schema(content).names)
+        folders = [name for name in values_of_folders(file, part) if name not in names]
+        columns.append(names + folders)
+    return columns
 
 
-def _read(
-    spark: SparkSession, files: list[UPath], columns: Sequence[str], _use_case: UseCase
-) -> DataFrame:
-    (file,) = files
-    frame = spark.read.parquet(*spark_paths(files))
-    in_nanoseconds = _nanosecond_times(file, frame)
+def parquet_batches(file: UPath, rows: int, decimal: str) -> Iterator[dict[str, pa.Array]]:
+    """The columns of at most ``rows`` rows at a time, as text."""
+    for part in parts(file):
+        in_folders = values_of_folders(file, part)
+        with _readable(part), part.open("rb") as content:
+            for batch in parquet.ParquetFile(content).iter_batches(batch_size=rows):
+                columns = {
+                    name: pa.array([value] * batch.num_rows, pa.string())
+                    for name, value in in_folders.items()
+                }
+                for name in batch.schema.names:
+                    columns[name] = as_text(batch.column(name), decimal)
+                yield columns
 
-    def as_text(name: str) -> Column:
-        value = F.col(quote(name))
-        if name in in_nanoseconds:
-            value = F.timestamp_micros(F.expr(f"{quote(name)} div 1000"))
-        return value.cast("string").alias(name)
 
-    name = F.url_encode(F.lit(file.name)).alias(SOURCE) if file.is_dir() else file_name()
-    return frame.select(*[as_text(column) for column in columns], name)
+def parts(file: UPath) -> list[UPath]:
+    """The Parquet files that a folder holds, at any depth; for a file, the file itself.
+
+    Raises:
+        UpdraftError: the folder holds none.
+    """
+    if file.is_file():
+        return [file]
+    found = [
+        part for part in file.rglob("*.parquet") if part.name[0] not in "._" and part.is_file()
+    ]
+    if not found:
+        raise UpdraftError(
+            f"{file}: found a folder without Parquet files, expected at least one. "
+            "Copy it again, or remove it."
+        )
+    return sorted(found, key=str)
+
+
+def values_of_folders(file: UPath, part: UPath) -> dict[str, str | None]:
+    """The columns that stand in the names of a part's folders, such as ``year=2024``, as text."""
+    values: dict[str, str | None] = {}
+    for folder in part.parents:
+        if folder == file or len(str(folder)) < len(str(file)):
+            break
+        name, equals, value = folder.name.partition("=")
+        if equals:
+            values[unquote(name)] = None if value == NO_VALUE else unquote(value)
+    return values
+
+
+def as_text(values: pa.Array, decimal: str) -> pa.Array:
+    """Values of any type as text: numbers with the mark ``decimal``, nested ones as JSON."""
+    kind = values.type
+    if pa.types.is_dictionary(kind):
+        return as_text(values.dictionary_decode(), decimal)
+    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        text = _numbers_as_text(values)
+        return text if decimal == "." else pc.replace_substring(text, ".", decimal)
+    if pa.types.is_timestamp(kind):
+        return _times_as_text(values)
+    if _is_text(kind):
+        return _checked_text(values)
+    if pa.types.is_nested(kind):
+        texts = [None if item is None else _json(item) for item in values.to_pylist()]
+        return pa.array(texts, pa.string())
+    return values.cast(pa.string())
+
+
+def _numbers_as_text(values: pa.Array) -> pa.Array:
+    if pa.types.is_decimal(values.type):
+        return pa.array(
+            [None if item is None else f"{item:f}" for item in values.to_pylist()], pa.string()
+        )
+    if values.type == pa.float16():
+        values = values.cast(pa.float32())
+    return values.cast(pa.string())
+
+
+def _times_as_text(values: pa.Array) -> pa.Array:
+    """Times in UTC, with no more digits than they have."""
+    if values.type.tz is not None:
+        unit = values.type.unit
+        values = values.cast(pa.timestamp(unit, "UTC")).cast(pa.timestamp(unit))
+    # In front of the year 1 or after 9999 there is no text that can be read again; typing says so.
+    text = values.cast(pa.string())
+    without_zeros = pc.replace_substring_regex(text, r"(\.\d*[1-9])0+$", r"\1")
+    return pc.replace_substring_regex(without_zeros, r"\.0+$", "")
+
+
+BINARY = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary)
+TEXT = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return any(is_kind(kind) for is_kind in (*BINARY, *TEXT))
+
+
+def _checked_text(values: pa.Array) -> pa.Array:
+    """Text, in which bytes that are not UTF-8 become the replacement character.
+
+    A file may hold such bytes in a column whose type is text: nothing checks them when it is read.
+    """
+    try:
+        text = values.cast(pa.binary()).cast(pa.string(), safe=True)
+        text.validate(full=True)
+        return text
+    except pa.ArrowInvalid:
+        raw = values.cast(pa.binary()).to_pylist()
+        texts = [None if item is None else item.decode("utf-8", "replace") for item in raw]
+        return pa.array(texts, pa.string())
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+@contextmanager
+def _readable(file: UPath) -> Iterator[None]:
+    """Name the file that pyarrow cannot read.
+
+    Raises:
+        UpdraftError: its content is not Parquet.
+    """
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise UpdraftError(
+            f"{file}: not readable as Parquet: {reason} Expected a complete file. Copy it again."
+        ) from None
 
 
 def _check_end(file: UPath) -> None:
@@ -48,38 +175,3 @@ def _check_end(file: UPath) -> None:
                 f"{file}: found {size} bytes that do not end as Parquet does, "
                 "expected a complete file. Copy it again."
             )
-
-
-def _parts(file: UPath) -> list[UPath]:
-    """The Parquet files that a folder holds, at any depth; for a file, the file itself."""
-    if file.is_file():
-        return [file]
-    parts = [
-        part for part in file.rglob("*.parquet") if part.name[0] not in "._" and part.is_file()
-    ]
-    if not parts:
-        raise UpdraftError(
-            f"{file}: found a folder without Parquet files, expected at least one. "
-            "Copy it again, or remove it."
-        )
-    return sorted(parts, key=str)
-
-
-def _nanosecond_times(file: UPath, frame: DataFrame) -> set[str]:
-    """The columns with times in nanoseconds, as pandas writes them.
-
-    Spark has no such times and reads them as numbers.
-    """
-    from pyarrow import parquet, types
-
-    with _parts(file)[0].open("rb") as content:
-        arrow_types = {field.name: field.type for field in parquet.read_schema(content)}
-
-    def is_nanosecond_time(name: str) -> bool:
-        arrow_type = arrow_types.get(name)
-        return arrow_type is not None and types.is_timestamp(arrow_type) and arrow_type.unit == "ns"
-
-    return {name for name, kind in frame.dtypes if kind == "bigint" and is_nanosecond_time(name)}
-
-
-PARQUET = Format(_columns, _read, read_alone=True)

@@ -1,0 +1,173 @@
+"""`updraft status`: which partitions of a use case are missing or unfinished, without Spark."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from rich.console import Console
+
+from updraft.cli import servers
+from updraft.cli.airflow_api import AirflowApi
+from updraft.core.errors import UpdraftError
+from updraft.core.interval import Interval
+from updraft.core.schema import BRONZE, CLEAN, FEATURES
+from updraft.core.use_case import UseCase, load_use_case, use_case_names
+
+LISTED = 10  # Partitions or files in a line.
+
+
+@dataclass(frozen=True)
+class Status:
+    """The partitions of a use case that need a run, by what is wrong with them.
+
+    Attributes:
+        newest: The newest partition that has features; None before the first.
+        not_ingested: Those with a raw file, but without raw rows in bronze: their run has failed,
+            was missed, or ended before the file came.
+        outdated: Those whose raw file has changed since it was ingested.
+        unfinished: Those whose features are not made from the present raw rows.
+        changed_files: The names of files without a day that have changed since the last ingestion;
+            which partitions they are about is not known before they are read.
+        unread_files: The names of data files that ``data.files`` does not match.
+        gaps: Those between others that have no raw rows at all; nothing can be made up for.
+    """
+
+    newest: date | None
+    not_ingested: list[date]
+    outdated: list[date]
+    unfinished: list[date]
+    changed_files: list[str]
+    unread_files: list[str]
+    gaps: list[date]
+
+    @property
+    def to_run(self) -> list[date]:
+        """The partitions that a run would complete."""
+        return sorted({*self.not_ingested, *self.outdated, *self.unfinished})
+
+    @property
+    def is_complete(self) -> bool:
+        return not self.to_run and not self.changed_files
+
+
+def status_of(use_case: UseCase) -> Status:
+    """Compare the raw files with the tables, and the tables with each other."""
+    from updraft.data import audited
+    from updraft.data.sources import dated_files, is_dated, unread_files
+    from updraft.data.tables import Table
+
+    def partitions(name: str) -> list[date]:
+        table = Table(use_case, name)
+        return table.partitions() if table.exists else []
+
+    ingested = partitions(BRONZE)
+    with_features = partitions(FEATURES)
+    with_files = sorted(dated_files(use_case)) if is_dated(use_case) else []
+    unfinished: set[date] = set()
+    gaps: list[date] = []
+    if ingested:
+        known = Interval(ingested[0], ingested[-1], use_case.unit or "day")
+        spans = audited.unaudited_partitions(use_case, known)
+        if Table(use_case, CLEAN).exists and with_features:
+            version = Table(use_case, FEATURES).version
+            spans += audited.outdated_features(use_case, known, version)
+        unfinished = {span.start.date() for span in spans}
+        if not with_features:
+            unfinished |= set(ingested)
+        gaps = [day for day in known.days if day not in ingested]
+    return Status(
+        newest=with_features[-1] if with_features else None,
+        not_ingested=[day for day in with_files if day not in ingested],
+        outdated=audited.outdated_partitions(use_case),
+        unfinished=sorted(unfinished),
+        changed_files=audited.changed_files(use_case),
+        unread_files=unread_files(use_case),
+        gaps=[day for day in gaps if day not in with_files],
+    )
+
+
+def print_status(name: str | None, console: Console, *, run: bool) -> bool:
+    """Print what is missing in a use case, or in all, and how to make up for it.
+
+    ``run``: start the runs that make up for it, in the Airflow that ``updraft up`` has started.
+    Returns whether nothing is missing.
+
+    Raises:
+        UpdraftError: ``run`` is set, and Airflow is not running.
+    """
+    is_complete = True
+    for each in [name] if name else use_case_names():
+        use_case = load_use_case(each)
+        status = status_of(use_case)
+        lines = _lines(use_case, status)
+        forms = _forms(status, use_case)
+        if run and forms:
+            lines += _started(f"{each}_data", forms)
+        elif forms:
+            lines += [
+                f"  make up for it: airflow dags trigger {each}_data --conf '{form}'"
+                for form in map(json.dumps, forms)
+            ]
+            lines.append(f"  or, with the Airflow of this machine: updraft status {each} --run")
+        for line in lines:
+            console.print(line, soft_wrap=True, highlight=False, markup=False)
+        is_complete = is_complete and status.is_complete
+    return is_complete
+
+
+def _lines(use_case: UseCase, status: Status) -> list[str]:
+    newest = status.newest or "none"
+    lines = [f"{use_case.name}: newest partition with features: {newest}"]
+    lines += _listed("raw file, but not ingested", status.not_ingested)
+    lines += _listed("raw file is newer than its rows", status.outdated)
+    lines += _listed("features are not those of the present raw rows", status.unfinished)
+    lines += _listed("no raw rows between others", status.gaps)
+    lines += _listed("changed since the last ingestion", status.changed_files)
+    if status.changed_files:
+        lines.append("  make up for it: run the partitions that these files are about")
+    lines += _listed("not read, because data.files does not match", status.unread_files)
+    if status.is_complete:
+        lines.append("  Nothing is missing.")
+    return lines
+
+
+def _listed(what: str, found: Sequence[date | str]) -> list[str]:
+    if not found:
+        return []
+    more = f" and {len(found) - LISTED} more" if len(found) > LISTED else ""
+    return [f"  {what}: {', '.join(map(str, found[:LISTED]))}{more}"]
+
+
+def _forms(status: Status, use_case: UseCase) -> list[dict[str, str]]:
+    """The forms of the runs that make up for what is missing: one for neighbouring partitions."""
+    days = status.to_run
+    if not days:
+        return []
+    position = {
+        day: number
+        for number, day in enumerate(Interval(days[0], days[-1], use_case.unit or "day").days)
+    }
+    ranges = [[days[0], days[0]]]
+    for day in days[1:]:
+        if position[day] == position[ranges[-1][1]] + 1:
+            ranges[-1][1] = day
+        else:
+            ranges.append([day, day])
+    return [{"start": str(first), "end": str(last)} for first, last in ranges]
+
+
+def _started(dag_id: str, forms: list[dict[str, str]]) -> list[str]:
+    """Start a run for each form; returns a line about each."""
+    running = servers.find()
+    if running is None or not running.airflow:
+        raise UpdraftError(
+            "Airflow is not running on this machine, so no run was started. "
+            "Run `updraft up`, then try again; or trigger the DAG in your own Airflow."
+        )
+    api = AirflowApi(running)
+    api.pause(dag_id, False)
+    return [
+        f"  started: {dag_id} from {form['start']} to {form['end']}, {api.trigger(dag_id, form)}"
+        for form in forms
+    ]
