@@ -62,19 +62,20 @@ def audit_and_publish(
     write_docs(f"{use_case.title}: the rows of {interval}", checked, page_path(arguments.report))
     audit = apply_suites(structural, checked)
     try:
-        check_share(audit, use_case)
+        partitions = audit.by_partition(use_case)
+        check_share(audit, partitions, use_case)
         if not publish(spark, arguments, audit, source):
             return None
-        clean = audit.clean.count()
-        superseded = audit.superseded
-        quarantined = audit.quarantine.count() - superseded
+        clean = sum(counts.clean for counts in partitions)
+        quarantined = sum(counts.failed for counts in partitions)
+        superseded = sum(counts.superseded for counts in partitions)
         return ValidateReport(
             use_case=use_case.name,
             rows=clean + quarantined + superseded,
             clean=clean,
             quarantined=quarantined,
             superseded=superseded,
-            reasons=audit.counts(),
+            reasons=audit.by_reason(),
             expectations=[suite.outcome for suite in checked],
         )
     finally:

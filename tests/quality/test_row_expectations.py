@@ -146,24 +146,31 @@ def test_a_warning_succeeds_as_it_does_in_great_expectations(
     assert checked.outcome.success == succeeds
 
 
-def test_all_expectations_are_counted_in_one_pass(
+def test_more_failing_expectations_start_no_more_jobs(
     spark: SparkSession, expectations: Path, frame: DataFrame
 ) -> None:
-    """(08.20) One job for the counts and one for the examples of each that fails."""
-    expected = [
-        {
-            "type": "expect_column_values_to_be_between",
-            "kwargs": {"column": "number", "min_value": n},
-        }
-        for n in (-40, -30, -20, -10, 1)
-    ]
-    expectations.write_text(json.dumps({"name": "s", "expectations": expected}))
+    """(08.20) All rows are counted together, and the examples of all checks are taken together."""
     frame.count()
-    spark.sparkContext.setJobGroup("one pass", "counted")
-    run_suites("t", frame, None)
-    jobs = spark.sparkContext.statusTracker().getJobIdsForGroup("one pass")
-    spark.sparkContext.setLocalProperty("spark.jobGroup.id", None)  # type: ignore[arg-type]
-    assert len(jobs) <= 6
+
+    def jobs(smallest: list[int]) -> int:
+        expected = [
+            {
+                "type": "expect_column_values_to_be_between",
+                "kwargs": {"column": "number", "min_value": value},
+            }
+            for value in smallest
+        ]
+        expectations.write_text(json.dumps({"name": "s", "expectations": expected}))
+        group = f"{len(smallest)} expectations"
+        spark.sparkContext.setJobGroup(group, "counted")
+        try:
+            checked = run_suites("t", frame, None)
+        finally:
+            spark.sparkContext.setLocalProperty("spark.jobGroup.id", None)  # type: ignore[arg-type]
+        assert not any(expectation.outcome.success for expectation in checked)
+        return len(spark.sparkContext.statusTracker().getJobIdsForGroup(group))
+
+    assert jobs([1, 2, 3]) <= jobs([1]) <= 6
 
 
 def test_a_range_is_judged_as_its_partitions_are(spark: SparkSession, expectations: Path) -> None:

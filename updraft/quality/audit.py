@@ -1,6 +1,9 @@
 """The audit: every bronze row goes either to clean or, with all its reasons, to quarantine."""
 
 from dataclasses import dataclass
+from datetime import datetime
+from functools import reduce
+from operator import or_
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
@@ -33,6 +36,27 @@ OLDER = "__older"  # Why a row gives way to a newer one of its key.
 
 
 @dataclass(frozen=True)
+class PartitionCounts:
+    """The numbers of audited rows of a partition, which together are all its rows.
+
+    Attributes:
+        partition: Its start.
+        clean: The rows without a reason.
+        failed: Those that fail a check.
+        superseded: Those that a newer delivery supersedes, which do not fail.
+    """
+
+    partition: datetime
+    clean: int
+    failed: int
+    superseded: int
+
+    @property
+    def share_failed(self) -> float:
+        return self.failed / (self.clean + self.failed + self.superseded)
+
+
+@dataclass(frozen=True)
 class Audit:
     """Audited rows.
 
@@ -53,17 +77,24 @@ class Audit:
     def quarantine(self) -> DataFrame:
         return self.rows.where(F.size(REASONS) > 0).select(f"{RAW}.*", REASONS)
 
-    @property
-    def superseded(self) -> int:
-        """The number of rows that a newer delivery supersedes."""
-        return self.rows.where(F.exists(REASONS, _is_superseded)).count()
-
     def release(self) -> None:
         """Remove the rows from the cache."""
         for frame in self.cached:
             frame.unpersist()
 
-    def counts(self) -> dict[str, int]:
+    def by_partition(self, use_case: UseCase) -> list[PartitionCounts]:
+        """The numbers of rows of each partition, in order of time."""
+        is_superseded = F.exists(REASONS, _is_superseded)
+        counts = self.rows.groupBy(
+            F.date_trunc(use_case.unit or "day", EVENT_TIME).alias("partition")
+        ).agg(
+            F.count_if(F.size(REASONS) == 0).alias("clean"),
+            F.count_if((F.size(REASONS) > 0) & ~is_superseded).alias("failed"),
+            F.count_if(is_superseded).alias("superseded"),
+        )
+        return [PartitionCounts(**row.asDict()) for row in counts.orderBy("partition").collect()]
+
+    def by_reason(self) -> dict[str, int]:
         """The number of rows by reason. A row with several reasons counts for each."""
         reasons = self.rows.select(F.explode(REASONS).alias("reason"))
         without_value = F.regexp_replace("reason", " \\(found .*", "").alias("reason")
@@ -137,24 +168,30 @@ def apply_suites(audit: Audit, checked: list[CheckedExpectation]) -> Audit:
         )
     if not failed:
         return audit
-    is_readable = F.size(REASONS) == 0
     rows = audit.rows
-    reasons = []
-    marks = []
+    conditions = []
+    ids = []
     for number, expectation in enumerate(failed):
         fails = expectation.failing_rows
         if isinstance(fails, DataFrame):
             mark = f"__fails{number}"
-            rows = rows.join(fails.withColumn(mark, F.lit(True)), ROW_ID, "left")
+            ids.append(fails.withColumn(mark, F.lit(True)).cache())
+            rows = rows.join(ids[-1], ROW_ID, "left")
             fails = F.col(mark).isNotNull()
-            marks.append(mark)
         assert fails is not None
-        reasons.append(F.when(is_readable & fails, F.lit(expectation.reason)))
-    marked = rows.withColumn(REASONS, _with_reasons(*reasons)).drop(*marks).cache()
-    return Audit(marked, (marked,))
+        conditions.append(fails)
+    reasons = [
+        F.when(fails, F.lit(expectation.reason))
+        for fails, expectation in zip(conditions, failed, strict=True)
+    ]
+    # The reasons of the few rows that fail are made again in each pass: that takes less time than
+    # to cache all columns once more. Rows that fail nothing need no array of reasons.
+    fails_any = (F.size(REASONS) == 0) & reduce(or_, conditions)
+    with_reasons = F.when(fails_any, _with_reasons(*reasons)).otherwise(F.col(REASONS))
+    return Audit(rows.withColumn(REASONS, with_reasons).select(audit.rows.columns), tuple(ids))
 
 
-def check_share(audit: Audit, use_case: UseCase) -> None:
+def check_share(audit: Audit, partitions: list[PartitionCounts], use_case: UseCase) -> None:
     """Refuse partitions with a larger share of failing rows than ``data.max_quarantine``.
 
     Each partition is judged on its own, whatever else the run covers. Rows that a newer delivery
@@ -164,20 +201,16 @@ def check_share(audit: Audit, use_case: UseCase) -> None:
         UpdraftError: names each such partition and its share.
     """
     limit = use_case.data.max_quarantine
-    partition = F.date_trunc(use_case.unit or "day", EVENT_TIME).alias("partition")
-    has_failed = (F.size(REASONS) > 0) & ~F.exists(REASONS, _is_superseded)
-    share = F.avg(has_failed.cast("double")).alias("share")
-    shares = audit.rows.groupBy(partition).agg(share)
-    refused = shares.where(F.col("share") > limit).orderBy("partition").collect()
+    refused = [counts for counts in partitions if counts.share_failed > limit]
     if refused:
         shape = "%Y-%m-%dT%H" if use_case.unit == "hour" else "%Y-%m-%d"
-        partitions = ", ".join(
-            f"{row['partition']:{shape}} ({row['share']:.0%})" for row in refused
+        shares = ", ".join(
+            f"{counts.partition:{shape}} ({counts.share_failed:.0%})" for counts in refused
         )
-        counts = sorted(audit.counts().items())
-        reasons = ", ".join(f"{reason}: {number}" for reason, number in counts)
+        by_reason = sorted(audit.by_reason().items())
+        reasons = ", ".join(f"{reason}: {number}" for reason, number in by_reason)
         raise UpdraftError(
-            f"too many rows fail in {partitions}; "
+            f"too many rows fail in {shares}; "
             f"expected at most {limit:.0%} a partition (data.max_quarantine). "
             f"Nothing was published. Reasons, with rows: {reasons}."
         )

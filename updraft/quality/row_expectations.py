@@ -8,7 +8,7 @@ each expectation, which is true where a row fails; here all of them are computed
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import reduce
-from operator import and_
+from operator import and_, or_
 from typing import Any
 
 from pyspark.sql import Column, DataFrame
@@ -19,6 +19,7 @@ from updraft.core.schema import ROW_ID
 
 BASIC = {"result_format": "BASIC"}
 EXAMPLES = 20  # Failing values that a page shows; so many are GX's own.
+TAKEN = 1000  # Failing rows, at least, among which a pass looks for examples of all checks.
 MARK = "__unexpected"
 CONDITIONS = "conditions"  # The id of a batch that only records conditions.
 
@@ -157,7 +158,14 @@ def results(
             failing = _marked(check, frame, partitions).where(F.col(MARK)).count()
             counts[id(check)]["failing"] = failing
     engine = batch.data.execution_engine
-    return [_result(check, counts[id(check)], engine, frame, partitions) for check in checks]
+    numbers = {id(check): counts[id(check)]["failing"] for check in checks}
+    examples = _examples([check for check in checks if numbers[id(check)]], numbers, frame)
+    for check in checks:
+        if check.looks_around and numbers[id(check)]:
+            examples[id(check)] = _marked_examples(check, frame, partitions)
+    return [
+        _result(check, counts[id(check)], examples.get(id(check), []), engine) for check in checks
+    ]
 
 
 def failing_ids(check: RowCheck, frame: DataFrame, partitions: Sequence[Column]) -> DataFrame:
@@ -212,13 +220,7 @@ def _counts(checks: Sequence[RowCheck], frame: DataFrame) -> dict[int, dict[str,
     }
 
 
-def _result(
-    check: RowCheck,
-    counts: dict[str, int],
-    engine: Any,
-    frame: DataFrame,
-    partitions: Sequence[Column],
-) -> Any:
+def _result(check: RowCheck, counts: dict[str, int], examples: list[Any], engine: Any) -> Any:
     metrics: dict[Any, Any] = {}
     values = {
         "table.row_count": counts["domain"],
@@ -228,9 +230,7 @@ def _result(
     }
     for name, configuration in _dependencies(check.expectation, engine).items():
         if name == f"{check.metric}.unexpected_values":
-            metrics[configuration.id] = (
-                _examples(check, frame, partitions) if counts["failing"] else []
-            )
+            metrics[configuration.id] = examples
         else:
             metrics[configuration.id] = values[name]
     return check.expectation.metrics_validate(
@@ -240,13 +240,48 @@ def _result(
     )
 
 
-def _examples(check: RowCheck, frame: DataFrame, partitions: Sequence[Column]) -> list[Any]:
-    """Some failing values, or for several columns, some failing tuples of values."""
-    names = [F.col(name) for name in check.columns]
+def _examples(
+    failing: Sequence[RowCheck], numbers: dict[int, int], frame: DataFrame
+) -> dict[int, list[Any]]:
+    """Some failing values of each check that does not look around, by check.
+
+    ``numbers``: of each check's failing rows. Each pass takes so many failing rows that at least
+    one check has all the examples that it needs; most often, all of them do.
+    """
+    examples: dict[int, list[Any]] = {}
+    remaining = [check for check in failing if not check.looks_around]
+    while remaining:
+        fails_any = reduce(or_, [check.failing for check in remaining])
+        fails = [check.failing.alias(f"fails{n}") for n, check in enumerate(remaining)]
+        values = [_values(check).alias(f"values{n}") for n, check in enumerate(remaining)]
+        rows = frame.where(fails_any).select(*fails, *values)
+        found = rows.limit(max(TAKEN, EXAMPLES * len(remaining))).collect()
+        unsettled = []
+        for n, check in enumerate(remaining):
+            failing_values = [row[f"values{n}"] for row in found if row[f"fails{n}"]]
+            if len(failing_values) < min(EXAMPLES, numbers[id(check)]):
+                unsettled.append(check)
+            examples[id(check)] = [_shown(check, each) for each in failing_values[:EXAMPLES]]
+        if len(unsettled) == len(remaining):
+            raise RuntimeError("rows have changed while their suites were evaluated")
+        remaining = unsettled
+    return examples
+
+
+def _marked_examples(check: RowCheck, frame: DataFrame, partitions: Sequence[Column]) -> list[Any]:
     failing = _marked(check, frame, partitions).where(F.col(MARK))
-    rows = failing.select(*names).limit(EXAMPLES).collect()
+    rows = failing.select(_values(check).alias("values")).limit(EXAMPLES).collect()
+    return [_shown(check, row["values"]) for row in rows]
+
+
+def _values(check: RowCheck) -> Column:
+    return F.struct(*[F.col(name).alias(f"value{n}") for n, name in enumerate(check.columns)])
+
+
+def _shown(check: RowCheck, values: Any) -> Any:
+    """What GX shows of a failing row: its value, a pair of values, or all values by name."""
     if len(check.columns) == 1:
-        return [row[0] for row in rows]
+        return values[0]
     if len(check.columns) == 2 and hasattr(check.expectation, "column_A"):
-        return [tuple(row) for row in rows]
-    return [row.asDict() for row in rows]
+        return tuple(values)
+    return dict(zip(check.columns, values, strict=True))
