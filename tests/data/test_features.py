@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pyspark.errors import AnalysisException
@@ -11,6 +12,7 @@ from tests.conftest import environment, run_data, write_flights
 from updraft.core.errors import UpdraftError
 from updraft.core.interval import parse_interval
 from updraft.core.schema import CLEAN, FEATURES
+from updraft.core.sections.data_parts import Target
 from updraft.core.use_case import UseCase
 from updraft.data.features import build_features, features
 from updraft.data.tables import Table
@@ -104,3 +106,44 @@ def test_a_query_that_doubles_rows_is_refused(
     with pytest.raises(UpdraftError, match="expected one row for each"):
         build_features(spark, doubling, parse_interval("2013-01-15", None), "by hand")
     assert table.version == before
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ({"sql": "if(arr_delay > 15, 2, 0)"}, "such as '2'; expected 0 or 1"),
+        ({"sql": "if(arr_delay > 15, 'late', '0')"}, "such as 'late'; expected 0 or 1"),
+        ({"sql": "if(arr_delay > 15, 0.5, 1)"}, "such as '0.5'; expected 0 or 1"),
+        ({"sql": "origin", "classes": ["EWR", "LGA"]}, "such as 'JFK'; expected one of"),
+        ({"sql": "origin", "classes": ["EWR", "LGA", "jfk"]}, "such as 'JFK'; expected one of"),
+        ({"sql": "month", "classes": ["2", "3"]}, "such as '1'; expected one of"),
+    ],
+)
+def test_a_label_that_is_none_is_refused_and_not_taken_as_unknown(
+    spark: SparkSession, flights: UseCase, data: Path, target: dict[str, Any], message: str
+) -> None:
+    """Every label is accounted for."""
+    declared = flights.data.model_copy(update={"target": Target.model_construct(**target)})
+    table = Table(flights, FEATURES)
+    before = table.version
+    changed = flights.model_copy(update={"data": declared})
+    with pytest.raises(UpdraftError, match=message):
+        build_features(spark, changed, parse_interval("2013-01-15", None), "by hand")
+    assert table.version == before
+
+
+@pytest.mark.parametrize(
+    "identity",
+    [
+        "row_id, event_time + INTERVAL 1 MINUTE AS event_time",
+        "upper(row_id) || 'x' AS row_id, event_time",
+    ],
+)
+def test_a_changed_identity_is_refused(
+    spark: SparkSession, flights: UseCase, data: Path, tmp_path: Path, identity: str
+) -> None:
+    """The labels would not find these rows."""
+    (tmp_path / "features.sql").write_text(f"SELECT {identity} FROM clean")  # noqa: S608
+    changed = flights.model_copy(update={"folder": tmp_path})
+    with pytest.raises(UpdraftError, match="that no clean row has"):
+        build_features(spark, changed, parse_interval("2013-01-15", None), "by hand")

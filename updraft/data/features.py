@@ -35,20 +35,27 @@ from updraft.data.tables import Table, event_date, partitions_of
 logger = logging.getLogger(__name__)
 
 MISSING = "missing"  # The category of a missing value, in training and in serving.
+IS_CLEAN = "__is_clean"  # True where a clean row has the same identity.
+LOST_LABEL = "__lost_label"  # The value of target.sql, if no label can be made of it.
 
 
 @dataclass(frozen=True)
 class NewRows:
-    """Rows that are ready for the features table, cached.
+    """Rows for the features table.
 
-    ``where``: the partitions that they replace, which ``spans`` lists. ``clean_rows``: as many
-    rows are expected; None with ``data.history``, where instead each row_id is expected once.
+    ``checked``: the rows, cached, beside ``IS_CLEAN`` and ``LOST_LABEL``. ``where``: the partitions
+    that they replace, which ``spans`` lists. ``clean_rows``: as many rows are expected; None with
+    ``data.history``, where instead each row_id is expected once.
     """
 
-    frame: DataFrame
+    checked: DataFrame
     where: str
     spans: list[Span]
     clean_rows: int | None
+
+    @property
+    def frame(self) -> DataFrame:
+        return self.checked.drop(IS_CLEAN, LOST_LABEL)
 
 
 def build_features(
@@ -82,7 +89,7 @@ def build_features(
                     export_features(new_rows.frame, use_case, new_rows.where)
                     return _report(new_rows, use_case, counts)
         finally:
-            new_rows.frame.unpersist()
+            new_rows.checked.unpersist()
         logger.info("clean rows have changed in the meantime: the features are built again")
 
 
@@ -112,7 +119,7 @@ def rebuild_features(spark: SparkSession, use_case: UseCase, run: str) -> int:
         export_features(new_rows.frame, use_case, new_rows.where)
         return int(counts["rows"])
     finally:
-        new_rows.frame.unpersist()
+        new_rows.checked.unpersist()
 
 
 def features(spark: SparkSession, use_case: UseCase, clean: DataFrame) -> DataFrame:
@@ -209,16 +216,25 @@ def _looked_at(new_rows: NewRows, use_case: UseCase) -> list[Span]:
 
 
 def _count(new_rows: NewRows, use_case: UseCase) -> Row:
-    dated = new_rows.frame.withColumn(EVENT_DATE, event_date(use_case.unit))
+    dated = new_rows.checked.withColumn(EVENT_DATE, event_date(use_case.unit))
     return dated.agg(
         F.count("*").alias("rows"),
         F.count(LABEL).alias("labelled"),
         F.count_distinct(ROW_ID).alias("keys"),
         F.count_if(~F.expr(new_rows.where)).alias("outside"),
+        F.count_if(F.col(IS_CLEAN).isNull()).alias("unknown"),
+        F.count(LOST_LABEL).alias("lost_labels"),
+        F.min(LOST_LABEL).alias("lost_label"),
     ).collect()[0]
 
 
 def _check_counts(new_rows: NewRows, use_case: UseCase, counts: Row) -> None:
+    if counts["unknown"]:
+        raise UpdraftError(
+            f"{use_case.folder / 'features.sql'}: found {counts['unknown']} rows with a row_id and "
+            "event_time that no clean row has, so they would get no label; "
+            "expected both unchanged. Select them as they are in clean."
+        )
     if new_rows.clean_rows is None:
         expected_rows = counts["keys"]
         expected = "every row_id once, with an event_time on a day of the view days."
@@ -235,22 +251,45 @@ def _check_counts(new_rows: NewRows, use_case: UseCase, counts: Row) -> None:
             f"found {counts['rows']} rows with {counts['keys']} row_ids, "
             f"{counts['outside']} of them outside the partitions to build; expected {expected}"
         )
+    if counts["lost_labels"]:
+        raise UpdraftError(
+            f"{use_case.folder / 'use_case.yaml'}: data.target.sql gives {counts['lost_labels']} "
+            f"rows a value that is no label, such as {counts['lost_label']!r}; "
+            f"expected {_expected_label(use_case)}. "
+            "Correct it, or let it be null where the label is not known."
+        )
 
 
 def _with_label(frame: DataFrame, use_case: UseCase, clean: DataFrame) -> DataFrame:
     """Join the label by the row's identity: features.sql never sees what it is computed from.
 
-    The label of a class is its position in ``data.target.classes``.
+    The label of a class is its position in ``data.target.classes``. ``LOST_LABEL`` and ``IS_CLEAN``
+    tell a label that is not known from one that has been lost.
     """
     target = use_case.data.target
-    if target is None:
-        return frame.withColumn(LABEL, F.lit(None).cast("double"))
-    label = F.expr(target.sql)
-    if target.classes:
-        position = F.array_position(F.lit(target.classes), label.cast("string"))  # From 1; 0: none.
-        label = F.when(position > 0, position - 1)
-    labels = clean.select(*IDENTITY, label.cast("double").alias(LABEL))
+    found = F.expr(target.sql) if target else F.lit(None)
+    if target and target.classes:
+        position = F.array_position(F.lit(target.classes), found.cast("string"))  # From 1; 0: none.
+        label = F.when(position > 0, position - 1).cast("double")
+    else:
+        label = found.try_cast("double")
+        if use_case.task.traits.has_threshold:
+            label = F.when(label.isin(0.0, 1.0), label)
+    lost = F.when(found.isNotNull() & label.isNull(), found.cast("string"))
+    labels = clean.select(
+        *IDENTITY,
+        label.alias(LABEL),
+        lost.alias(LOST_LABEL),
+        F.lit(True).alias(IS_CLEAN),
+    )
     return frame.join(labels, IDENTITY, "left")
+
+
+def _expected_label(use_case: UseCase) -> str:
+    target = use_case.data.target
+    if target and target.classes:
+        return f"one of data.target.classes, {', '.join(target.classes)}"
+    return "0 or 1" if use_case.task.traits.has_threshold else "a number"
 
 
 def _feature(use_case: UseCase, frame: DataFrame, name: str) -> Column:
