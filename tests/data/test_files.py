@@ -405,6 +405,42 @@ def test_each_part_of_a_parquet_folder_has_its_own_columns_and_types(
     assert [row[:3] for row in rows] == [("1", "19", "01"), ("2", "19", None), ("3", None, "x")]
 
 
+@pytest.mark.parametrize(
+    ("beside", "message"),
+    [
+        ("part-1", r"part-1: .*expected names that end in\s+\.parquet"),
+        ("part-1.parq", "Rename it if it is one"),
+        ("day=1/part-1.csv", "Rename it if it is one"),
+        ("_day=1/part-1", "Rename it if it is one"),
+        ("_delta_log/0.json", "found a Delta table"),
+        ("_temporary/0/part-1.parquet", "still being written"),
+    ],
+)
+def test_a_parquet_folder_whose_files_are_not_all_parts_is_refused(
+    spark: SparkSession, tmp_path: Path, beside: str, message: str
+) -> None:
+    """(08.16) No part is left out in silence, and none that was deleted comes back."""
+    other = tmp_path / "a.parquet" / beside
+    other.parent.mkdir(parents=True)
+    part = table(who=pa.array(["ann"]), amount=pa.array([1]))
+    (tmp_path / "a.parquet" / "part-0.parquet").write_bytes(part)
+    other.write_bytes(part)
+    with pytest.raises(UpdraftError, match=message):
+        read_path(spark, tmp_path / "a.parquet")
+
+
+def test_what_spark_keeps_beside_parquet_parts_is_no_data(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    """(08.16)"""
+    part = table(who=pa.array(["ann"]), amount=pa.array([1]))
+    for name in ("part-0.parquet", "_SUCCESS", ".part-0.parquet.crc", "_old/part-0.parquet"):
+        file = tmp_path / "a.parquet" / name
+        file.parent.mkdir(exist_ok=True, parents=True)
+        file.write_bytes(part)
+    assert len(read_path(spark, tmp_path / "a.parquet")) == 1
+
+
 def test_parquet_values_of_every_type_are_text(spark: SparkSession, tmp_path: Path) -> None:
     """(08.15, 08.16) Also texts that are none by their bytes, which are marked."""
     types: list[tuple[pa.Array, list[str | None]]] = [

@@ -117,6 +117,13 @@ def test_what_is_missing_is_listed_with_the_way_to_make_up_for_it(
     completed = updraft("status")
     assert completed.returncode == 1
     assert "raw file is newer than its rows: 2024-01-05" in completed.stdout
+    broken = use_case.folder.parent / "broken"
+    broken.mkdir()
+    (broken / "use_case.yaml").write_text("title: broken\n")
+    completed = updraft("status")
+    assert completed.returncode == 1
+    assert f"broken: {broken}/use_case.yaml" in completed.stdout
+    assert "raw file is newer than its rows: 2024-01-05" in completed.stdout
 
 
 def test_a_changed_file_that_says_no_day_is_listed(make: Make, landing: Path) -> None:

@@ -14,8 +14,6 @@ from updraft.core.interval import Interval
 from updraft.core.schema import BRONZE, CLEAN, FEATURES
 from updraft.core.use_case import UseCase, load_use_case, use_case_names
 
-LISTED = 10  # Partitions or files in a line.
-
 
 @dataclass(frozen=True)
 class Status:
@@ -94,12 +92,20 @@ def print_status(name: str | None, console: Console, *, run: bool) -> bool:
     Returns whether nothing is missing.
 
     Raises:
-        UpdraftError: ``run`` is set, and Airflow is not running.
+        UpdraftError: ``run`` is set, and Airflow is not running; or the one use case is broken.
     """
     is_complete = True
     for each in [name] if name else use_case_names():
-        use_case = load_use_case(each)
-        status = status_of(use_case)
+        try:
+            use_case = load_use_case(each)
+            status = status_of(use_case)
+        except UpdraftError as error:
+            if name:
+                raise
+            # The others are listed all the same.
+            console.print(f"{each}: {error}", soft_wrap=True, highlight=False, markup=False)
+            is_complete = False
+            continue
         lines = _lines(use_case, status)
         forms = _forms(status, use_case)
         if run and forms:
@@ -133,10 +139,9 @@ def _lines(use_case: UseCase, status: Status) -> list[str]:
 
 
 def _listed(what: str, found: Sequence[date | str]) -> list[str]:
-    if not found:
-        return []
-    more = f" and {len(found) - LISTED} more" if len(found) > LISTED else ""
-    return [f"  {what}: {', '.join(map(str, found[:LISTED]))}{more}"]
+    from updraft.data.sources.checks import listed
+
+    return [f"  {what}: {listed(map(str, found))}"] if found else []
 
 
 def _forms(status: Status, use_case: UseCase) -> list[dict[str, str]]:

@@ -15,6 +15,7 @@ from pyarrow import parquet
 from upath import UPath
 
 from updraft.core.errors import UpdraftError
+from updraft.data.sources.checks import listed
 
 END_OF_FILE = b"PAR1"
 NO_VALUE = "__HIVE_DEFAULT_PARTITION__"  # In the name of a folder.
@@ -54,20 +55,45 @@ def parquet_batches(file: UPath, rows: int, decimal: str) -> Iterator[dict[str, 
 def parts(file: UPath) -> list[UPath]:
     """The Parquet files that a folder holds, at any depth; for a file, the file itself.
 
+    As for Spark, names that begin with a dot or an underscore are not data.
+
     Raises:
-        UpdraftError: the folder holds none.
+        UpdraftError: the folder holds none, or others beside them; it is a Delta table, of which
+            some parts may be deleted rows; or Spark is still writing it.
     """
     if file.is_file():
         return [file]
+    if (file / "_delta_log").exists():
+        raise UpdraftError(
+            f"{file}: found a Delta table, whose folder also holds deleted rows; expected Parquet "
+            "files. Export the table's present rows as Parquet."
+        )
+    if (file / "_temporary").exists():
+        raise UpdraftError(
+            f"{file}: found a folder that is still being written (it holds _temporary). "
+            "Wait until it is complete; if its writer has failed, write it again."
+        )
     found = [
-        part for part in file.rglob("*.parquet") if part.name[0] not in "._" and part.is_file()
+        part
+        for part in file.rglob("*")
+        if part.is_file() and not any(map(_is_no_data, part.relative_to(file).parts))
     ]
+    others = sorted(str(part) for part in found if part.suffix.lower() != ".parquet")
+    if others:
+        raise UpdraftError(
+            f"{listed(others)}: found in a folder of Parquet files, expected names that end in "
+            ".parquet. Rename it if it is one, else remove it."
+        )
     if not found:
         raise UpdraftError(
             f"{file}: found a folder without Parquet files, expected at least one. "
             "Copy it again, or remove it."
         )
     return sorted(found, key=str)
+
+
+def _is_no_data(name: str) -> bool:
+    return name.startswith(".") or (name.startswith("_") and "=" not in name)
 
 
 def values_of_folders(file: UPath, part: UPath) -> dict[str, str | None]:
