@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
+from tests.cli.test_run import updraft
 from tests.conftest import environment, write_flights
 from tests.faults.drivers import locked, rows, wait_until
 from updraft.cli import servers
@@ -99,7 +101,7 @@ def test_a_run_goes_on_when_the_servers_were_down_for_thirteen_hours(
 
 
 def test_a_run_waits_while_its_use_case_is_broken(root: Path, spark: SparkSession) -> None:
-    """(08.32) It does not fail meanwhile, and goes on when the use case is whole again."""
+    """(08.32) Nothing starts or fails meanwhile; it goes on when the use case is whole again."""
     api = started()
     file = root / "use_cases/flights/use_case.yaml"
     whole = file.read_text()
@@ -107,9 +109,30 @@ def test_a_run_waits_while_its_use_case_is_broken(root: Path, spark: SparkSessio
         run_id = run_at_work(api)
         file.write_text(whole.replace("title:", "tittle:"))
         wait_until(lambda: api.has_dag("flights_broken") and is_stale(api), every=1)
+    wait_until(lambda: states(api, run_id)["ingest"] == "success", every=1)
+    time.sleep(15)  # The scheduler looks every few seconds.
+    assert states(api, run_id)["run"] == "running"
+    assert states(api, run_id)["validate"] in (None, "scheduled")
     file.write_text(whole)
     wait_until(lambda: not is_stale(api), every=1)
     wait_for_end(api, run_id)
     assert states(api, run_id)["run"] == "success"
     number, _ = rows(spark, root, "features")
     assert number > 800
+
+
+def test_missed_days_are_made_up_for_by_one_command(root: Path) -> None:
+    """(08.28) Neighbouring days share a run."""
+    write_flights(root, "2013-01-15", "2013-01-16")
+    write_flights(root, "2013-01-19", "2013-01-19")
+    api = started()
+    missing = updraft("status", "flights", "--run")
+    assert missing.returncode == 1
+    assert "not ingested: 2013-01-15, 2013-01-16, 2013-01-19" in missing.stdout
+    runs = [run["dag_run_id"] for run in api.runs(DAG, run_type="manual")]
+    assert missing.stdout.count("started: flights_data from") == len(runs) == 2
+    for run_id in runs:
+        wait_for_end(api, run_id)
+        assert states(api, run_id)["run"] == "success"
+    complete = updraft("status", "flights")
+    assert (complete.returncode, "Nothing is missing" in complete.stdout) == (0, True)
