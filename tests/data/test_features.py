@@ -117,6 +117,9 @@ def test_a_query_that_doubles_rows_is_refused(
         ({"sql": "origin", "classes": ["EWR", "LGA"]}, "such as 'JFK'; expected one of"),
         ({"sql": "origin", "classes": ["EWR", "LGA", "jfk"]}, "such as 'JFK'; expected one of"),
         ({"sql": "month", "classes": ["2", "3"]}, "such as '1'; expected one of"),
+        ({"sql": "origin"}, "such as 'EWR'; expected a finite number"),
+        ({"sql": "double('NaN')"}, "such as 'NaN'; expected a finite number"),
+        ({"sql": "double('-Infinity')"}, "such as '-Infinity'; expected a finite number"),
     ],
 )
 def test_a_label_that_is_none_is_refused_and_not_taken_as_unknown(
@@ -126,7 +129,8 @@ def test_a_label_that_is_none_is_refused_and_not_taken_as_unknown(
     declared = flights.data.model_copy(update={"target": Target.model_construct(**target)})
     table = Table(flights, FEATURES)
     before = table.version
-    changed = flights.model_copy(update={"data": declared})
+    kind = "regression" if "finite" in message else flights.kind
+    changed = flights.model_copy(update={"data": declared, "kind": kind})
     with pytest.raises(UpdraftError, match=message):
         build_features(spark, changed, parse_interval("2013-01-15", None), "by hand")
     assert table.version == before

@@ -272,9 +272,11 @@ def _with_label(frame: DataFrame, use_case: UseCase, clean: DataFrame) -> DataFr
         position = F.array_position(F.lit(target.classes), found.cast("string"))  # From 1; 0: none.
         label = F.when(position > 0, position - 1).cast("double")
     else:
-        label = found.try_cast("double")
+        number = found.try_cast("double")
+        is_label = F.abs(number) < F.lit(float("inf"))  # Spark takes NaN for larger than infinity.
         if use_case.task.traits.has_threshold:
-            label = F.when(label.isin(0.0, 1.0), label)
+            is_label = number.isin(0.0, 1.0)
+        label = F.when(is_label, number)
     lost = F.when(found.isNotNull() & label.isNull(), found.cast("string"))
     labels = clean.select(
         *IDENTITY,
@@ -289,7 +291,7 @@ def _expected_label(use_case: UseCase) -> str:
     target = use_case.data.target
     if target and target.classes:
         return f"one of data.target.classes, {', '.join(target.classes)}"
-    return "0 or 1" if use_case.task.traits.has_threshold else "a number"
+    return "0 or 1" if use_case.task.traits.has_threshold else "a finite number"
 
 
 def _feature(use_case: UseCase, frame: DataFrame, name: str) -> Column:
