@@ -170,14 +170,17 @@ def apply_suites(audit: Audit, checked: list[CheckedExpectation]) -> Audit:
         return audit
     rows = audit.rows
     conditions = []
-    ids = []
+    cached = []
+    marks = []
     for number, expectation in enumerate(failed):
         fails = expectation.failing_rows
         if isinstance(fails, DataFrame):
             mark = f"__fails{number}"
-            ids.append(fails.withColumn(mark, F.lit(True)).cache())
-            rows = rows.join(ids[-1], ROW_ID, "left")
+            ids = fails.withColumn(mark, F.lit(True)).cache()
+            rows = rows.join(ids, ROW_ID, "left")
             fails = F.col(mark).isNotNull()
+            cached.append(ids)
+            marks.append(mark)
         assert fails is not None
         conditions.append(fails)
     reasons = [
@@ -188,7 +191,7 @@ def apply_suites(audit: Audit, checked: list[CheckedExpectation]) -> Audit:
     # to cache all columns once more. Rows that fail nothing need no array of reasons.
     fails_any = (F.size(REASONS) == 0) & reduce(or_, conditions)
     with_reasons = F.when(fails_any, _with_reasons(*reasons)).otherwise(F.col(REASONS))
-    return Audit(rows.withColumn(REASONS, with_reasons).select(audit.rows.columns), tuple(ids))
+    return Audit(rows.withColumn(REASONS, with_reasons).drop(*marks), tuple(cached))
 
 
 def check_share(audit: Audit, partitions: list[PartitionCounts], use_case: UseCase) -> None:
