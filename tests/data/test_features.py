@@ -1,5 +1,6 @@
 """Features: only what was known at departure, the right hour's weather, one row for each flight."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -151,3 +152,28 @@ def test_a_changed_identity_is_refused(
     changed = flights.model_copy(update={"folder": tmp_path})
     with pytest.raises(UpdraftError, match="that no clean row has"):
         build_features(spark, changed, parse_interval("2013-01-15", None), "by hand")
+
+
+def test_labels_that_a_query_with_history_makes_no_row_of_are_counted(
+    spark: SparkSession, flights: UseCase, data: Path, tmp_path: Path
+) -> None:
+    """With ``data.history``, features.sql decides which rows there are."""
+    root = tmp_path / "root"
+    shutil.copytree(data, root)
+    shutil.rmtree(root / "tables/flights/features")
+    settings = flights.data.model_copy(update={"history": 1})
+    changed = flights.model_copy(update={"folder": tmp_path, "data": settings})
+    days = "FROM clean WHERE to_date(event_time) IN (SELECT event_date FROM days)"
+    day = parse_interval("2013-01-16", None)
+    with environment({"UPDRAFT_ROOT": str(root)}):
+        query = f"SELECT row_id, event_time {days} AND origin = 'EWR'"
+        (tmp_path / "features.sql").write_text(query)
+        report = build_features(spark, changed, day, "by hand")
+        clean = Table(flights, CLEAN).read(spark, day.predicate()).where("arr_delay IS NOT NULL")
+        assert report.labelled == clean.where("origin = 'EWR'").count() > 0
+        assert report.unused_labels == clean.where("origin <> 'EWR'").count() > 0
+
+        query = f"SELECT upper(row_id) || 'x' AS row_id, event_time {days}"
+        (tmp_path / "features.sql").write_text(query)
+        with pytest.raises(UpdraftError, match="all labels would be lost"):
+            build_features(spark, changed, day, "by hand")

@@ -128,12 +128,15 @@ class FeaturesReport(Report):
     Attributes:
         rows: The number of rows.
         labelled: Those with a label.
+        unused_labels: Labels of clean rows that features.sql makes no row of. Always 0 without
+            ``data.history``, where each clean row has its row of features.
         columns: The names of the features.
         version: The version of the features table after the write.
     """
 
     rows: int = 0
     labelled: int = 0
+    unused_labels: int = 0
     columns: list[str] = []
     version: int | None = None
 

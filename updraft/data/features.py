@@ -45,13 +45,15 @@ class NewRows:
 
     ``checked``: the rows, cached, beside ``IS_CLEAN`` and ``LOST_LABEL``. ``where``: the partitions
     that they replace, which ``spans`` lists. ``clean_rows``: as many rows are expected; None with
-    ``data.history``, where instead each row_id is expected once.
+    ``data.history``, where instead each row_id is expected once. ``labels``: how many clean rows of
+    these partitions have a label.
     """
 
     checked: DataFrame
     where: str
     spans: list[Span]
     clean_rows: int | None
+    labels: int
 
     @property
     def frame(self) -> DataFrame:
@@ -160,8 +162,11 @@ def _build_from_interval(
         frame = features(spark, use_case, clean)
     else:
         frame = _by_partition(spark, use_case, clean)
-    labelled = with_split(_with_label(frame, use_case, clean), use_case).cache()
-    return NewRows(labelled, interval.predicate(), interval.partitions, clean.count())
+    labels = _labels(use_case, clean)
+    labelled = with_split(frame.join(labels, IDENTITY, "left"), use_case).cache()
+    counts = labels.agg(F.count("*").alias("rows"), F.count(LABEL).alias("labels")).collect()[0]
+    where = interval.predicate()
+    return NewRows(labelled, where, interval.partitions, counts["rows"], counts["labels"])
 
 
 def _by_partition(spark: SparkSession, use_case: UseCase, clean: DataFrame) -> DataFrame:
@@ -190,9 +195,11 @@ def _build_with_history(
     clean = table.read(spark, Interval(earliest, days[-1], unit).predicate(), version=version)
     view = spark.createDataFrame([(day,) for day in days], f"{EVENT_DATE} date")
     view.createOrReplaceTempView("days")
-    frame = _with_label(features(spark, use_case, clean), use_case, clean).cache()
+    labels = _labels(use_case, clean.where(on_days(days)))
+    frame = features(spark, use_case, clean).join(labels, IDENTITY, "left").cache()
+    known = labels.where(F.col(LABEL).isNotNull()).count() if use_case.data.target else 0
     spans = [span for day in days for span in Interval(day, day, unit).partitions]
-    return NewRows(frame, on_days(days), spans, None)
+    return NewRows(frame, on_days(days), spans, None, known)
 
 
 def _report(new_rows: NewRows, use_case: UseCase, counts: Row) -> FeaturesReport:
@@ -202,6 +209,7 @@ def _report(new_rows: NewRows, use_case: UseCase, counts: Row) -> FeaturesReport
         outcome="done" if counts["rows"] else "no data",
         rows=counts["rows"],
         labelled=counts["labelled"],
+        unused_labels=new_rows.labels - counts["labelled"],
         columns=feature_names(new_rows.frame.columns),
         version=Table(use_case, FEATURES).version,
     )
@@ -259,10 +267,16 @@ def _check_counts(new_rows: NewRows, use_case: UseCase, counts: Row) -> None:
             f"expected {_expected_label(use_case)}. "
             "Correct it, or let it be null where the label is not known."
         )
+    if new_rows.labels and not counts["labelled"]:
+        raise UpdraftError(
+            f"{use_case.folder / 'features.sql'}: {new_rows.labels} clean rows have a label, and "
+            f"none of the {counts['rows']} rows has the row_id and event_time of one of them, "
+            "so all labels would be lost. Expected row_id and event_time as they are in clean."
+        )
 
 
-def _with_label(frame: DataFrame, use_case: UseCase, clean: DataFrame) -> DataFrame:
-    """Join the label by the row's identity: features.sql never sees what it is computed from.
+def _labels(use_case: UseCase, clean: DataFrame) -> DataFrame:
+    """The labels of clean rows, to join by ``IDENTITY``: features.sql never sees their columns.
 
     The label of a class is its position in ``data.target.classes``. ``LOST_LABEL`` and ``IS_CLEAN``
     tell a label that is not known from one that has been lost.
@@ -279,13 +293,12 @@ def _with_label(frame: DataFrame, use_case: UseCase, clean: DataFrame) -> DataFr
             is_label = number.isin(0.0, 1.0)
         label = F.when(is_label, number)
     lost = F.when(found.isNotNull() & label.isNull(), found.cast("string"))
-    labels = clean.select(
+    return clean.select(
         *IDENTITY,
         label.alias(LABEL),
         lost.alias(LOST_LABEL),
         F.lit(True).alias(IS_CLEAN),
     )
-    return frame.join(labels, IDENTITY, "left")
 
 
 def _expected_label(use_case: UseCase) -> str:

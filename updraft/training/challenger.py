@@ -20,7 +20,7 @@ from updraft.models.feature_columns import FeatureColumns
 from updraft.models.provenance import code_tags, dag_run_tags
 from updraft.models.tracking import connect, load_json, metric_key
 from updraft.models.versions import FEATURES_TABLE, FEATURES_VERSION, VersionTags
-from updraft.training.families import Fitted, fit
+from updraft.training.families import fit
 from updraft.training.model_card import model_card, search_progress
 from updraft.training.recipe import Recipe
 from updraft.training.registration import register
@@ -78,7 +78,9 @@ def make_challenger(
         _log_best(outcome.best)
         used = UsedRows.of(train, task, features.version, split.train_interval, TRAIN)
         log_rows(client, run_id, "training", use_case, used, frame)
-        fitted = _fit_best(use_case, columns, outcome.best, train)
+        best = outcome.best
+        recipe = Recipe.of(model, task, columns, best.algorithm, best.parameters)
+        fitted = fit(recipe, train)
         card = model_card(use_case, outcome, split, used, origin)
         mlflow.set_tag(MLFLOW_RUN_NOTE, card)
         tags = _version_tags(use_case, outcome, split, train, features, dag_run)
@@ -108,18 +110,6 @@ def _log_best(best: Trial) -> None:
     mlflow.log_params(params)
     means = {f"validation_{metric_key(name)}": value for name, value in best.metrics.items()}
     mlflow.log_metrics(means)
-
-
-def _fit_best(use_case: UseCase, columns: FeatureColumns, best: Trial, train: DataFrame) -> Fitted:
-    recipe = Recipe(
-        algorithm=best.algorithm,
-        parameters=best.parameters,
-        task=use_case.task,
-        columns=columns,
-        seed=use_case.model.search.seed,
-        balance=use_case.model.balance,
-    )
-    return fit(recipe, train)
 
 
 def _version_tags(

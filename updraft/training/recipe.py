@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from updraft.core.kinds import Task
+from updraft.core.sections import Model
 from updraft.models.feature_columns import FeatureColumns
 
 Parameters = dict[str, Any]  # Hyperparameters by the names that the algorithm's library uses.
@@ -22,3 +23,16 @@ class Recipe:
     columns: FeatureColumns
     seed: int
     balance: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        model: Model,
+        task: Task,
+        columns: FeatureColumns,
+        algorithm: str,
+        parameters: Parameters,
+    ) -> "Recipe":
+        """A trial's recipe, with what use_case.yaml says of all models."""
+        seed = model.search.seed
+        return cls(algorithm, parameters, task, columns, seed, balance=model.balance)

@@ -112,7 +112,7 @@ class TrialRunner:
         optuna_trial: optuna.Trial,
         started: float,
     ) -> Trial:
-        recipe = self._recipe(algorithm, parameters)
+        recipe = Recipe.of(self.model, self.task, self.columns, algorithm, parameters)
         answers: list[Answers] = []
         for step, fold in enumerate(self.folds):
             if answers and optuna_trial.should_prune():
@@ -135,16 +135,6 @@ class TrialRunner:
             started=started,
             ended=time.time(),
             pruned=len(answers) < len(self.folds),
-        )
-
-    def _recipe(self, algorithm: str, parameters: Parameters) -> Recipe:
-        return Recipe(
-            algorithm=algorithm,
-            parameters=parameters,
-            task=self.task,
-            columns=self.columns,
-            seed=self.model.search.seed,
-            balance=self.model.balance,
         )
 
     def _answers(self, recipe: Recipe, fold: FoldRows) -> Answers:
