@@ -15,8 +15,8 @@ def job(arguments: DriftArguments) -> DriftReport:
     from updraft.data.tables import Table
     from updraft.decisions.champions import Champions
     from updraft.models.provenance import origin
-    from updraft.models.tracking import connect, load_json
-    from updraft.models.versions import check_document, registered
+    from updraft.models.tracking import connect
+    from updraft.models.versions import registered
     from updraft.monitoring.drift import DRIFT_REFERENCE, compare, has_drifted
     from updraft.monitoring.page import sample, write_page
 
@@ -26,8 +26,7 @@ def job(arguments: DriftArguments) -> DriftReport:
     entry = champions.current()
     if entry is None or entry.to_version is None:
         return DriftReport(use_case=use_case.name, outcome="no champion")
-    entries = champions.ledger.entries()
-    champion = registered(client, use_case, entry.to_version, entries)
+    champion = registered(client, use_case, entry.to_version, champions.ledger.entries())
     spark = session(use_case)
     table = Table(use_case, FEATURES)
     features = table.read(spark)
@@ -43,8 +42,7 @@ def job(arguments: DriftArguments) -> DriftReport:
         trained_on = table.read(
             spark, TRAIN_ROWS, version=tags.features_version, table_id=tags.features_table
         )
-    reference = load_json(champion.run_id, DRIFT_REFERENCE)
-    check_document(reference, DRIFT_REFERENCE, champion.version, entries)
+    reference = champion.document(DRIFT_REFERENCE)
     columns = compare(current, reference, use_case.drift, trained_on)
     reference_rows = sample(trained_on, reference)
     current_rows = sample(current, reference)

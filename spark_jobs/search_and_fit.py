@@ -6,7 +6,10 @@ from updraft.core.reports import SearchAndFitReport
 
 
 def job(arguments: TrainingArguments) -> SearchAndFitReport:
-    """Train on the newest partitions, or on those until ``arguments.until``."""
+    """Train on the newest partitions, or on those until ``arguments.until``.
+
+    A training that has finished is not repeated, and its report is returned.
+    """
     from updraft.core.schema import EVENT_DATE, FEATURES
     from updraft.data.labels import labelled_rows
     from updraft.data.ledger import DeltaLedger
@@ -15,15 +18,23 @@ def job(arguments: TrainingArguments) -> SearchAndFitReport:
     from updraft.decisions.promotion import enter_training
     from updraft.models.provenance import origin
     from updraft.models.tracking import connect
-    from updraft.models.versions import manifest
     from updraft.monitoring.drift import DRIFT_REFERENCE, training_reference
     from updraft.training.challenger import make_challenger
+    from updraft.training.runs import delete_unfinished, finished_training, identity
     from updraft.training.windows import split_data
 
     use_case = arguments.use_case
     spark = session(use_case)
     table = Table(use_case, FEATURES)
     features = table.as_input()
+    key = identity(use_case, arguments.report, features)
+    ledger = DeltaLedger(use_case)
+    entries = ledger.entries()
+    client = connect(use_case)
+    delete_unfinished(client, use_case, arguments.report, entries)
+    finished = finished_training(client, use_case, key, entries)
+    if finished:
+        return finished
     frame = table.read(spark, version=features.version)
     if arguments.until:
         frame = frame.where(frame[EVENT_DATE] <= arguments.until)
@@ -33,10 +44,10 @@ def job(arguments: TrainingArguments) -> SearchAndFitReport:
     fold = split.folds[-1]
     newest_fold = (prepared.where(fold.validation), prepared.where(fold.train))
     artifacts = {DRIFT_REFERENCE: training_reference(train, use_case, newest_fold)}
-    report = make_challenger(use_case, frame, features, split, arguments.report, artifacts)
-    registered = manifest(connect(use_case), use_case, report.version, artifacts)
-    enter_training(DeltaLedger(use_case), report, registered, origin(arguments.report))
-    return report
+    challenger = make_challenger(use_case, frame, features, split, arguments.report, artifacts)
+    source = origin(arguments.report)
+    enter_training(ledger, key, challenger.report, challenger.manifest, source)
+    return challenger.report
 
 
 if __name__ == "__main__":

@@ -23,8 +23,8 @@ from updraft.models import verified
 from updraft.models.onnx_runtime import session
 from updraft.models.tracking import connect
 from updraft.models.versions import (
+    RegisteredVersion,
     VersionTags,
-    check_document,
     manifest,
     model_uri,
     registered,
@@ -60,9 +60,9 @@ class Version:
         file.write_bytes(content)
         self.client.log_model_artifact(self.model_id, str(file))
 
-    def load(self) -> Path:
+    def load(self) -> RegisteredVersion:
         verified._downloaded.cache_clear()
-        return registered(self.client, self.use_case, self.number, self.entries).folder
+        return registered(self.client, self.use_case, self.number, self.entries)
 
 
 def entry_of(number: int, approved: Manifest | None) -> Entry:
@@ -88,7 +88,8 @@ def entry_of(number: int, approved: Manifest | None) -> Entry:
 def version(training: Path, small: UseCase) -> Version:
     use_case = small.model_copy(update={"name": "tiny"})
     client = connect(use_case)
-    with mlflow.start_run():
+    with mlflow.start_run() as run:
+        mlflow.log_dict(DOCUMENT, "reference.json")
         info = mlflow.onnx.log_model(
             tiny_model(),
             name="model",
@@ -99,11 +100,16 @@ def version(training: Path, small: UseCase) -> Version:
     if not client.search_registered_models("name = 'tiny'"):
         client.create_registered_model("tiny")
     entity = client.create_model_version(
-        "tiny", source=info.model_uri, model_id=info.model_id, tags=TAGS.as_tags()
+        "tiny",
+        source=info.model_uri,
+        model_id=info.model_id,
+        run_id=run.info.run_id,
+        tags=TAGS.as_tags(),
     )
     number = int(entity.version)
     verified._downloaded.cache_clear()
-    approved = manifest(client, use_case, number, {"reference.json": DOCUMENT})
+    model = tiny_model().SerializeToString()
+    approved = manifest(use_case, number, model, TAGS, {"reference.json": DOCUMENT})
     return Version(client, use_case, number, str(info.model_id), [entry_of(number, approved)])
 
 
@@ -117,7 +123,7 @@ def mlmodel(version: Version, change: Callable[[dict[str, dict[str, object]]], N
 
 def test_what_training_has_registered_is_used(version: Version) -> None:
     """(08.21) From the local copy, which has no file of MLflow's beside those of training."""
-    folder = version.load()
+    folder = version.load().folder
     assert {path.name for path in folder.iterdir()} <= verified.FILES
     score = session((folder / verified.MODEL).read_bytes())
     assert score(ROWS).tolist() == SCORES.tolist()
@@ -222,13 +228,50 @@ def test_a_version_that_the_ledger_does_not_know_is_refused_with_the_next_step(
             replace(version, entries=entries).load()
 
 
-def test_another_document_of_a_training_is_refused(version: Version) -> None:
+def test_a_document_of_a_training_is_that_of_the_ledger_or_refused(
+    version: Version, tmp_path: Path
+) -> None:
     """(08.21) Such as the reference that drift is measured against."""
-    number = version.number
-    check_document(DOCUMENT, "reference.json", number, version.entries)
-    for document, name in (({"x": [0.1, 0.3]}, "reference.json"), (DOCUMENT, "other.json")):
-        with pytest.raises(UpdraftError, match="not the document that the ledger knows"):
-            check_document(document, name, number, version.entries)
+    loaded = version.load()
+    assert loaded.document("reference.json") == DOCUMENT
+    with pytest.raises(UpdraftError, match="does not have the document that the ledger knows"):
+        loaded.document("other.json")
+    file = tmp_path / "reference.json"
+    for content in (b'{"x": [0.1, 0.3]}', b"[]", b"not JSON", b"\xff\xfe"):
+        file.write_bytes(content)
+        version.client.log_artifact(loaded.run_id, str(file))
+        with pytest.raises(UpdraftError, match="does not have the document that the ledger knows"):
+            loaded.document("reference.json")
+
+
+def test_a_model_that_changes_while_it_is_registered_is_not_entered(version: Version) -> None:
+    """(08.21) The ledger vouches for the bytes that training has made, not for those of MLflow."""
+    with pytest.raises(UpdraftError, match="is not the model that this training has just made"):
+        manifest(version.use_case, version.number, b"another model", TAGS, {})
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"[]",
+        b"text",
+        b"flavors:\n",
+        b"flavors: []\n",
+        b"flavors: {onnx: }\n",
+        b"flavors: {python_function: text}\n",
+        b"\xff\xfe\x00",
+        b"a: [",
+        b"a: !!python/name:os\n",
+    ],
+)
+def test_a_broken_mlmodel_is_refused_by_name(
+    version: Version, content: bytes, tmp_path: Path
+) -> None:
+    """(08.21) Whatever it was made of."""
+    version.upload("MLmodel", content, tmp_path)
+    with pytest.raises(UpdraftError, match=r"MLmodel|loader None"):
+        version.load()
 
 
 def test_a_link_out_of_the_folder_is_refused(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 from mlflow.entities.model_registry import ModelVersion, ModelVersionTag
 
 from updraft.core.errors import UpdraftError
+from updraft.core.manifest import Manifest
 from updraft.models.versions import RegisteredVersion, VersionTags
 
 TAGS = VersionTags(
@@ -69,7 +70,9 @@ def test_tags_are_read_as_they_were_written(tags: VersionTags) -> None:
 def test_a_version_has_its_tags_and_its_description_without_the_verdict() -> None:
     card = "Probability of rain.\n\n- Trained on days"
     version = RegisteredVersion.of(
-        version_of(TAGS.as_tags(), f"{card}\n\n## Verdict: refused"), Path()
+        version_of(TAGS.as_tags(), f"{card}\n\n## Verdict: refused"),
+        Path(),
+        Manifest(files={}, facts={}),
     )
     assert (version.version, version.run_id, version.tags.algorithm) == (3, "run", "lightgbm")
     assert (version.tags.threshold, version.tags.relevance) == (0.1 + 0.2, 3.5)
@@ -83,4 +86,8 @@ def test_a_version_that_training_has_not_registered_is_refused() -> None:
     with pytest.raises(UpdraftError, match=r"flights version 3: tag 'updraft.trained_from' not"):
         VersionTags.of(version_of(tags, ""))
     assert VersionTags.read_algorithm(tags) == "lightgbm"
+    for name, value in (("threshold", "abc"), ("threshold", ""), ("trained_until", "yesterday")):
+        changed = {**TAGS.as_tags(), f"updraft.{name}": value}
+        with pytest.raises(UpdraftError, match="flights version 3: a tag cannot be read"):
+            VersionTags.of(version_of(changed, ""))
     assert VersionTags.read_algorithm({}) is None

@@ -3,12 +3,15 @@
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import mlflow
 import pytest
 from pyspark.sql import DataFrame
 
+from updraft.core.errors import UpdraftError
+from updraft.core.ledger import Entry
 from updraft.core.reports import SearchAndFitReport
 from updraft.core.use_case import UseCase
 from updraft.data.labels import labelled_rows
@@ -16,10 +19,9 @@ from updraft.data.lineage import Input
 from updraft.evaluation.judging import judge
 from updraft.evaluation.metrics import metrics
 from updraft.models.tracking import connect
-from updraft.models.verified import verified_folder
-from updraft.models.versions import RegisteredVersion, VersionTags, manifest, model_uri
-from updraft.training import challenger
-from updraft.training.challenger import make_challenger
+from updraft.models.versions import VersionTags, registered
+from updraft.training.challenger import Challenger, make_challenger
+from updraft.training.runs import delete_unfinished, finished_training
 from updraft.training.windows import TimeSplit
 
 # What is known before departure reaches an AUC of about 0.70 in March; with a column that is known
@@ -31,38 +33,76 @@ ARTIFACTS = {"drift_reference.json": {}}  # type: ignore[var-annotated]
 
 
 @pytest.fixture(scope="module")
-def trained(frame: DataFrame, small: UseCase, split: TimeSplit) -> SearchAndFitReport:
+def challenger(frame: DataFrame, small: UseCase, split: TimeSplit) -> Challenger:
     return make_challenger(small, frame, FEATURES_INPUT, split, REPORT, ARTIFACTS)
 
 
+@pytest.fixture
+def trained(challenger: Challenger) -> SearchAndFitReport:
+    return challenger.report
+
+
 def test_march_is_predicted_neither_by_chance_nor_by_a_leak(
-    frame: DataFrame, small: UseCase, split: TimeSplit, trained: SearchAndFitReport
+    frame: DataFrame, small: UseCase, split: TimeSplit, challenger: Challenger
 ) -> None:
     holdout = labelled_rows(frame.where(split.holdout_rows), small.task)
-    client = connect(small)
-    entity = client.get_model_version(small.name, str(trained.version))
-    registered = manifest(client, small, trained.version, {})
-    folder = verified_folder(model_uri(small, trained.version), registered.facts, registered)
-    version = RegisteredVersion.of(entity, folder)
+    ledger = [entry_of(challenger)]
+    version = registered(connect(small), small, challenger.report.version, ledger)
     judged = judge(small, holdout, frame.where(split.train_rows), [version])
     assert len(judged.rows) > 5000
     assert 0.62 < metrics(small.task, judged.answers[0])["auc"] < LEAK
 
 
-def test_a_finished_training_is_not_repeated(
-    frame: DataFrame, small: UseCase, split: TimeSplit, trained: SearchAndFitReport
+def entry_of(challenger: Challenger) -> Entry:
+    """The ledger's entry on it."""
+    return Entry(
+        number=0,
+        key="key",
+        time=datetime.now(UTC),
+        event="trained",
+        version=challenger.report.version,
+        from_version=None,
+        to_version=None,
+        by="test",
+        reasons=[],
+        evidence=None,
+        run_id=challenger.report.run_id,
+        features_version=0,
+        code="code",
+        model=challenger.manifest.model_dump_json(),
+    )
+
+
+def test_a_finished_training_is_known_by_the_ledger_and_not_by_mlflow(
+    small: UseCase, challenger: Challenger
 ) -> None:
-    repeated = make_challenger(small, frame, FEATURES_INPUT, split, REPORT, ARTIFACTS)
-    assert repeated == trained
-    versions = connect(small).search_model_versions(f"run_id = '{trained.run_id}'")
-    assert [int(version.version) for version in versions] == [trained.version]
+    """(08.21) Who may edit the experiment can make a run that looks like a finished training."""
+    client = connect(small)
+    ledger = [entry_of(challenger)]
+    assert finished_training(client, small, "key", ledger) == challenger.report
+    assert finished_training(client, small, "another key", ledger) is None
+
+    experiment = challenger.report.experiment_id
+    forged = client.create_run(experiment, tags={"updraft.report": REPORT})
+    client.log_dict(forged.info.run_id, challenger.report.model_dump(mode="json"), "report.json")
+    client.set_terminated(forged.info.run_id)
+    assert finished_training(client, small, "key", []) is None
+    delete_unfinished(client, small, REPORT, ledger)
+    runs = client.search_runs([experiment], f"tags.`updraft.report` = '{REPORT}'")
+    assert [run.info.run_id for run in runs] == [challenger.report.run_id]
+
+    original = challenger.report.model_dump(mode="json")
+    client.log_dict(challenger.report.run_id, {**original, "version": 99}, "report.json")
+    with pytest.raises(UpdraftError, match=r"report\.json of version"):
+        finished_training(client, small, "key", ledger)
+    client.log_dict(challenger.report.run_id, original, "report.json")
 
 
 def test_a_killed_training_leaves_one_version_when_it_is_repeated(
     frame: DataFrame,
     small: UseCase,
     split: TimeSplit,
-    trained: SearchAndFitReport,
+    challenger: Challenger,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The kill comes after the registration, before the run ends: the worst moment."""
@@ -79,10 +119,11 @@ def test_a_killed_training_leaves_one_version_when_it_is_repeated(
     report = "reports/b/search_and_fit.json"
     before = versions()
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(challenger, "child_runs", kill)
+        patch.setattr("updraft.training.challenger.child_runs", kill)
         make_challenger(small, frame, FEATURES_INPUT, split, report, {})
     assert len(versions() - before) == 1
-    finished = make_challenger(small, frame, FEATURES_INPUT, split, report, {})
+    delete_unfinished(client, small, report, [entry_of(challenger)])
+    finished = make_challenger(small, frame, FEATURES_INPUT, split, report, {}).report
     assert versions() - before == {finished.version}
     client.delete_model_version("flights", str(finished.version))
 

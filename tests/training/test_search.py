@@ -136,7 +136,7 @@ def test_minutes_are_a_stop_after_the_first_batch_and_every_record_says_so(
     split = split_days(partitions_of(few), model)
     report = make_challenger(
         use_case, few, FEATURES_INPUT, split, "reports/hurried/search_and_fit.json", {}
-    )
+    ).report
     assert (report.trials, report.planned, report.cut) == (2, 8, True)
     client = connect(use_case)
     version = client.get_model_version("hurried", str(report.version))
@@ -164,7 +164,7 @@ def test_a_pruned_trial_is_recorded_as_pruned_with_its_folds_so_far(
     split = split_days(partitions_of(few), model)
     report = make_challenger(
         use_case, few, FEATURES_INPUT, split, "reports/pruned/search_and_fit.json", {}
-    )
+    ).report
     assert (report.trials, report.pruned, report.cut) == (4, 1, False)
     client = connect(use_case)
     children = client.search_runs(
@@ -198,7 +198,7 @@ def test_rows_that_cannot_be_trained_on_stop_the_training_and_the_champion_stays
     if not client.search_registered_models("name = 'starved'"):
         first = make_challenger(
             use_case, few, FEATURES_INPUT, split, "reports/starved/first.json", {}
-        )
+        ).report
         client.set_registered_model_alias("starved", CHAMPION, str(first.version))
     before = client.get_model_version_by_alias("starved", CHAMPION)
     with pytest.raises(UpdraftError, match=message):

@@ -121,6 +121,14 @@ def manifest_of_version(entries: Sequence[Entry], version: int) -> Manifest | No
     return None
 
 
+def training_of(entries: Sequence[Entry], key: str) -> Entry | None:
+    """Return the entry of a finished training by its key; None if there is none."""
+    for entry in reversed(entries):
+        if entry.event == "trained" and entry.key == key:
+            return entry
+    return None
+
+
 def champion_history(entries: Sequence[Entry]) -> list[int]:
     """Return the champion and its predecessors, the oldest first.
 

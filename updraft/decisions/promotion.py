@@ -6,7 +6,7 @@ from typing import Any
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
 from updraft.core.errors import UpdraftError
-from updraft.core.ledger import Entry, Ledger, Origin, key_of, last_change
+from updraft.core.ledger import Entry, Ledger, Origin, key_of, last_change, training_of
 from updraft.core.manifest import Manifest
 from updraft.core.reports import GateReport, PromoteReport, SearchAndFitReport
 from updraft.decisions.card import version_card
@@ -16,14 +16,22 @@ from updraft.decisions.verdict import VerdictTags, tag_promoted
 
 
 def enter_training(
-    ledger: Ledger, trained: SearchAndFitReport, manifest: Manifest, origin: Origin
+    ledger: Ledger, key: str, trained: SearchAndFitReport, manifest: Manifest, origin: Origin
 ) -> None:
-    """Enter what a version is that training has registered, unless the ledger has it already."""
-    key = key_of("trained", trained.version, trained.run_id)
+    """Enter what a version is that training has registered. ``key``: equal for equal trainings.
+
+    Raises:
+        UpdraftError: another process has finished the same training in the meantime.
+    """
     with ledger.hold() as held:
         entries = held.entries()
-        if any(entry.key == key for entry in entries):
-            return
+        earlier = training_of(entries, key)
+        if earlier:
+            raise UpdraftError(
+                f"training of version {trained.version}: another process has finished the same "
+                f"training meanwhile, with version {earlier.version}. Clear this task: it then "
+                "reports that version."
+            )
         champion = last_change(entries)
         current = champion.to_version if champion else None
         entry = Entry(

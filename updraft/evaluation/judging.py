@@ -5,7 +5,6 @@ from functools import partial
 
 import onnx
 import pandas as pd
-from mlflow.exceptions import MlflowException
 from pyspark.sql import DataFrame
 
 from updraft.core.errors import UpdraftError
@@ -17,7 +16,6 @@ from updraft.evaluation.kinds import kind_of
 from updraft.evaluation.slices import FEATURES, slice_columns
 from updraft.models.feature_columns import FeatureColumns
 from updraft.models.scoring import holdout_answers
-from updraft.models.tracking import load_json
 from updraft.models.verified import MODEL
 from updraft.models.versions import RegisteredVersion
 
@@ -83,10 +81,9 @@ def judge(
 
 def important_features(version: RegisteredVersion) -> list[str]:
     """The features by their importance, as measured by the training; empty if it could not be."""
-    try:
-        document = load_json(version.run_id, IMPORTANCE)
-    except MlflowException:
+    if IMPORTANCE not in version.approved.documents:
         return []
+    document = version.document(IMPORTANCE)
     return [feature["feature"] for feature in document["features"]]
 
 

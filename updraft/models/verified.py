@@ -14,6 +14,7 @@ from pathlib import Path
 
 import mlflow
 import yaml
+from mlflow.exceptions import MlflowException
 
 from updraft.core.errors import UpdraftError
 from updraft.core.manifest import Manifest
@@ -66,8 +67,17 @@ def verified_folder(uri: str, facts: dict[str, str], approved: Manifest) -> Path
 def _downloaded(uri: str) -> Path:
     folder = Path(tempfile.mkdtemp(prefix="updraft-model-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=str(folder))
-    (folder / DOWNLOAD_NOTE).unlink(missing_ok=True)
+    try:
+        mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=str(folder))
+    except (MlflowException, OSError) as error:
+        raise UpdraftError(
+            f"{uri}: its files cannot be loaded from MLflow: {error}\nNothing of it was used. If "
+            "MLflow does not answer, clear this task once it does; else find out who has changed "
+            "the files there."
+        ) from None
+    note = folder / DOWNLOAD_NOTE
+    if note.is_file():
+        note.unlink()
     return folder
 
 
@@ -97,8 +107,15 @@ def _hashes(folder: Path, uri: str) -> dict[str, str]:
 
 
 def _problems_of_loader(file: Path) -> list[str]:
-    document = yaml.safe_load(file.read_text())
-    flavors = document.get("flavors", {})
+    try:
+        document = yaml.safe_load(file.read_bytes())
+    except yaml.YAMLError:
+        return ["found an MLmodel that is no YAML"]
+    flavors = document.get("flavors") if isinstance(document, dict) else None
+    if not isinstance(flavors, dict) or not all(
+        isinstance(each, dict) for each in flavors.values()
+    ):
+        return ["found an MLmodel without flavors"]
     problems = [f"found flavor {name}" for name in sorted(set(flavors) - FLAVORS)]
     loader = flavors.get("python_function", {}).get("loader_module")
     if loader != LOADER:

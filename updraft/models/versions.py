@@ -1,7 +1,9 @@
 """Registered versions of a use case's model: their tags, their evidence, and which is champion."""
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -20,7 +22,7 @@ from updraft.core.manifest import Manifest
 from updraft.core.registry import EVIDENCE, VERDICT_HEADING
 from updraft.core.use_case import UseCase
 from updraft.models.tracking import load_json
-from updraft.models.verified import file_hashes, verified_folder
+from updraft.models.verified import MODEL, file_hashes, verified_folder
 
 ALGORITHM = "updraft.algorithm"
 THRESHOLD = "updraft.threshold"
@@ -86,6 +88,7 @@ class VersionTags:
 
         Raises:
             KeyError: a tag that every such version has is missing.
+            ValueError: a tag is no number or no date.
         """
         return cls(
             algorithm=tags[ALGORITHM],
@@ -104,10 +107,16 @@ class VersionTags:
         """Read the tags of MLflow's entity.
 
         Raises:
-            UpdraftError: the training DAG has not registered it.
+            UpdraftError: the training DAG has not registered it, or a tag was changed.
         """
         try:
             return cls.read(entity.tags)
+        except ValueError as error:
+            raise UpdraftError(
+                f"model {entity.name} version {entity.version}: a tag cannot be read: {error}. "
+                "Training has not written it so, and nothing of the version was used. Find out "
+                "who has changed it in MLflow, and train again."
+            ) from None
         except KeyError as missing:
             raise UpdraftError(
                 f"model {entity.name} version {entity.version}: tag {missing} not found. "
@@ -130,7 +139,7 @@ class RegisteredVersion:
     """A registered version with what training has noted about it.
 
     ``card``: the description without the verdict that the gate adds. ``folder``: a verified local
-    copy of its files.
+    copy of its files. ``approved``: what the ledger says that it is.
     """
 
     version: int
@@ -138,6 +147,7 @@ class RegisteredVersion:
     tags: VersionTags
     card: str
     folder: Path
+    approved: Manifest
 
     @property
     def description(self) -> str:
@@ -149,8 +159,25 @@ class RegisteredVersion:
         """The days of the training rows; for a snapshot, its only day."""
         return Interval(self.tags.trained_from, self.tags.trained_until)
 
+    def document(self, name: str) -> dict[str, Any]:
+        """Load a JSON document of its training.
+
+        Raises:
+            UpdraftError: it is not the document that the training has made.
+        """
+        document: dict[str, Any] | None = None
+        with suppress(MlflowException, OSError, ValueError):
+            document = load_json(self.run_id, name)
+        if document is None or self.approved.documents.get(name) != sha256(document):
+            raise UpdraftError(
+                f"{name} of version {self.version}: MLflow does not have the document that the "
+                "ledger knows by its hash. Nothing of it was used. Find out who has changed it in "
+                "MLflow, and train again."
+            )
+        return document
+
     @classmethod
-    def of(cls, entity: ModelVersion, folder: Path) -> Self:
+    def of(cls, entity: ModelVersion, folder: Path, approved: Manifest) -> Self:
         """Read MLflow's entity. ``folder``: a verified local copy of its files."""
         return cls(
             version=int(entity.version),
@@ -158,6 +185,7 @@ class RegisteredVersion:
             tags=VersionTags.of(entity),
             card=(entity.description or "").partition(VERDICT_HEADING)[0].rstrip(),
             folder=folder,
+            approved=approved,
         )
 
 
@@ -181,41 +209,34 @@ def registered(
             "then train again."
         )
     uri = model_uri(use_case, version)
-    return RegisteredVersion.of(entity, verified_folder(uri, tags.facts(use_case.task), approved))
+    folder = verified_folder(uri, tags.facts(use_case.task), approved)
+    return RegisteredVersion.of(entity, folder, approved)
 
 
 def manifest(
-    client: MlflowClient, use_case: UseCase, version: int, documents: dict[str, Any]
+    use_case: UseCase, version: int, model: bytes, tags: VersionTags, documents: dict[str, Any]
 ) -> Manifest:
     """What a version is that has just been registered, for the ledger.
 
-    ``documents``: others of its training that decide anything later, by name.
+    ``model``: the exported model. ``documents``: others of its training that decide anything
+    later, by name. Both and ``tags`` are what training has made, not what MLflow now has.
 
     Raises:
-        UpdraftError: the training DAG has not registered it.
+        UpdraftError: MLflow has another model, or more than training writes.
     """
-    tags = VersionTags.of(client.get_model_version(use_case.name, str(version)))
+    uri = model_uri(use_case, version)
+    files = file_hashes(uri)
+    if files.get(MODEL) != hashlib.sha256(model).hexdigest():
+        raise UpdraftError(
+            f"{uri}: its {MODEL} is not the model that this training has just made. It was not "
+            "entered in the ledger, so it cannot be used. Find out who has changed it in MLflow, "
+            "then clear this task."
+        )
     return Manifest(
-        files=file_hashes(model_uri(use_case, version)),
+        files=files,
         facts=tags.facts(use_case.task),
         documents={name: sha256(document) for name, document in documents.items()},
     )
-
-
-def check_document(
-    document: dict[str, Any], name: str, version: int, entries: Sequence[Entry]
-) -> None:
-    """Refuse a document of a version's training that is not the one that training has made.
-
-    Raises:
-        UpdraftError: its hash is not that of the ledger.
-    """
-    approved = manifest_of_version(entries, version)
-    if approved is None or approved.documents.get(name) != sha256(document):
-        raise UpdraftError(
-            f"{name} of version {version}: it is not the document that the ledger knows by its "
-            "hash. It was not used. Find out who has changed it in MLflow, and train again."
-        )
 
 
 def model_uri(use_case: UseCase, version: int) -> str:

@@ -1,7 +1,7 @@
 """A challenger from search to registration, recorded in MLflow."""
 
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import mlflow
 from mlflow.entities import Run
@@ -9,6 +9,8 @@ from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 from pyspark.sql import DataFrame
 
+from updraft.core.evidence import sha256
+from updraft.core.manifest import Manifest
 from updraft.core.reports import SearchAndFitReport
 from updraft.core.schema import TRAIN, feature_names
 from updraft.core.use_case import UseCase
@@ -18,23 +20,28 @@ from updraft.evaluation.kinds import kind_of
 from updraft.evaluation.used_rows import UsedRows, log_rows
 from updraft.models.feature_columns import FeatureColumns
 from updraft.models.provenance import code_tags, dag_run_tags
-from updraft.models.tracking import connect, load_json, metric_key
+from updraft.models.tracking import connect, metric_key
 from updraft.models.versions import FEATURES_TABLE, FEATURES_VERSION, VersionTags
 from updraft.training.families import fit
 from updraft.training.model_card import model_card, search_progress
 from updraft.training.recipe import Recipe
 from updraft.training.registration import register
 from updraft.training.runs import (
-    IDENTITY,
     REPORT,
+    REPORT_FILE,
     child_runs,
-    finished_run,
-    identity,
     record_trial,
 )
 from updraft.training.search import SearchOutcome, check_rows, search
 from updraft.training.trials import Trial
 from updraft.training.windows import DataSplit
+
+
+class Challenger(NamedTuple):
+    """A registered version: the report of its training, and what it is, for the ledger."""
+
+    report: SearchAndFitReport
+    manifest: Manifest
 
 
 def make_challenger(
@@ -44,10 +51,8 @@ def make_challenger(
     split: DataSplit,
     report: str,
     artifacts: dict[str, dict[str, Any]],
-) -> SearchAndFitReport:
+) -> Challenger:
     """Search and fit on the training rows of ``split``, register the winner as ``challenger``.
-
-    Idempotent: a training that has finished is not repeated, and its report is returned.
 
     ``frame``: the rows of ``features``, a version of the features table. ``report``: the URI of the
     job's report. ``artifacts``: JSON documents to log with the run, by file name.
@@ -57,11 +62,6 @@ def make_challenger(
             exported model differs from the native one.
     """
     client = connect(use_case)
-    key = identity(use_case, report, features)
-    finished = finished_run(client, use_case, report, key)
-    if finished:
-        return SearchAndFitReport.model_validate(load_json(finished, "report.json"))
-
     task = use_case.task
     model = use_case.model
     train = split.prepare(labelled_rows(frame, task).where(split.train_rows)).cache()
@@ -72,7 +72,7 @@ def make_challenger(
         dag_run = dag_run_tags(report)
         origin = {**dag_run, **code_tags()}
         row_tags = _row_tags(features, split)
-        mlflow.set_tags({IDENTITY: key, REPORT: report, **row_tags, **origin})
+        mlflow.set_tags({REPORT: report, **row_tags, **origin})
         on_trial = partial(record_trial, client, run, model.metric)
         outcome = search(train, columns, split, task, model, on_trial)
         _log_best(outcome.best)
@@ -85,13 +85,17 @@ def make_challenger(
         mlflow.set_tag(MLFLOW_RUN_NOTE, card)
         tags = _version_tags(use_case, outcome, split, train, features, dag_run)
         validation = train.where(split.folds[-1].validation)
-        version = register(client, run_id, use_case, fitted, validation, card, tags)
+        version, manifest = register(
+            client, run_id, use_case, fitted, validation, card, tags, artifacts
+        )
         for name, document in artifacts.items():
             mlflow.log_dict(document, name)
         mlflow.log_text(use_case.features_sql, "features.sql")
         result = _report(client, use_case, run, outcome, split, features.version, version)
-        mlflow.log_dict(result.model_dump(mode="json"), "report.json")
-    return result
+        document = result.model_dump(mode="json")
+        mlflow.log_dict(document, REPORT_FILE)
+    documents = {**manifest.documents, REPORT_FILE: sha256(document)}
+    return Challenger(result, manifest.model_copy(update={"documents": documents}))
 
 
 def _row_tags(features: Input, split: DataSplit) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """A fitted model becomes a registered version: export, parity check, importance, registration."""
 
 import logging
+from typing import Any, NamedTuple
 
 import mlflow
 import onnx
@@ -11,6 +12,7 @@ from mlflow.tracking import MlflowClient
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from updraft.core.manifest import Manifest
 from updraft.core.registry import CHALLENGER
 from updraft.core.schema import ROW_ID
 from updraft.core.use_case import UseCase
@@ -18,7 +20,7 @@ from updraft.evaluation.importance import IMPORTANCE, permutation_importance
 from updraft.evaluation.plots.importance import importance_figure
 from updraft.models.feature_columns import example
 from updraft.models.onnx_runtime import score_onnx
-from updraft.models.versions import VersionTags
+from updraft.models.versions import VersionTags, manifest
 from updraft.training.export import check_parity, to_onnx
 from updraft.training.families import Fitted
 
@@ -26,6 +28,13 @@ from updraft.training.families import Fitted
 REQUIREMENTS = ["mlflow", "onnx", "onnxruntime", "pandas"]
 SAMPLE_ROWS = 2000  # To compare exported and native model, and to measure importance.
 logger = logging.getLogger(__name__)
+
+
+class Registration(NamedTuple):
+    """A new version, and what it is, for the ledger."""
+
+    version: int
+    manifest: Manifest
 
 
 def register(
@@ -36,11 +45,13 @@ def register(
     validation: DataFrame,
     card: str,
     tags: VersionTags,
-) -> int:
+    documents: dict[str, Any],
+) -> Registration:
     """Log the model as ONNX, which loads without pickles, and register it as ``challenger``.
 
     ``run_id``: the active run. ``validation``: the rows of the newest validation block; the
-    exported model is checked on a sample of them. Returns the number of the version.
+    exported model is checked on a sample of them. ``documents``: other JSON documents of the run,
+    by name.
 
     Raises:
         UpdraftError: the exported model does not predict what the native one does.
@@ -52,7 +63,7 @@ def register(
     rows = sample.toPandas()
     _, native = fitted.predict(sample)
     mlflow.log_metric("export_difference", check_parity(exported, rows, native))
-    _log_importance(exported, rows, fitted, use_case.model.search.seed)
+    importance = _importance(exported, rows, fitted, use_case.model.search.seed)
     info = _log_model(exported, fitted, example(sample, fitted.columns))
     _ensure_registered_model(client, use_case)
     version = client.create_model_version(
@@ -64,21 +75,26 @@ def register(
         tags=tags.as_tags(),
     )
     client.set_registered_model_alias(use_case.name, CHALLENGER, version.version)
-    return int(version.version)
+    number = int(version.version)
+    model = exported.SerializeToString()
+    approved = manifest(use_case, number, model, tags, {**documents, **importance})
+    return Registration(number, approved)
 
 
-def _log_importance(
+def _importance(
     exported: onnx.ModelProto, rows: pd.DataFrame, fitted: Fitted, seed: int
-) -> None:
+) -> dict[str, Any]:
+    """The importance of the features, logged with the run, by its name; empty if there is none."""
     importance = permutation_importance(exported, rows, fitted.columns, seed, fitted.task)
     if importance is None:
         logger.info(
             "importance: it cannot be measured on the sampled rows of the newest validation "
             "block, so there is no plot"
         )
-        return
+        return {}
     mlflow.log_dict(importance, IMPORTANCE)
     mlflow.log_figure(importance_figure(importance), "plots/importance.png")
+    return {IMPORTANCE: importance}
 
 
 def _log_model(exported: onnx.ModelProto, fitted: Fitted, rows: pd.DataFrame) -> ModelInfo:

@@ -3,18 +3,22 @@
 import hashlib
 import json
 import logging
+from collections.abc import Sequence
 
 from mlflow.entities import Metric, Param, Run
 from mlflow.tracking import MlflowClient
 
+from updraft.core.ledger import Entry, training_of
+from updraft.core.reports import SearchAndFitReport
 from updraft.core.use_case import UseCase
 from updraft.data.lineage import Input
 from updraft.models.tracking import metric_key
+from updraft.models.versions import registered
 from updraft.training.trials import Trial
 
 logger = logging.getLogger(__name__)
-IDENTITY = "updraft.identity"
 REPORT = "updraft.report"
+REPORT_FILE = "report.json"  # Among the artifacts of a training's run.
 
 
 def identity(use_case: UseCase, report: str, features: Input) -> str:
@@ -27,20 +31,33 @@ def identity(use_case: UseCase, report: str, features: Input) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def finished_run(client: MlflowClient, use_case: UseCase, report: str, key: str) -> str | None:
-    """The id of the finished run whose training has the identity ``key``, or None.
+def finished_training(
+    client: MlflowClient, use_case: UseCase, key: str, entries: Sequence[Entry]
+) -> SearchAndFitReport | None:
+    """The report of the training that the ledger has under ``key``; None if it has none.
 
-    Deletes what killed attempts have left.
+    What MLflow says alone is not believed: whoever may edit the experiment can write it.
+
+    Raises:
+        UpdraftError: the version or the report has been changed since.
     """
+    entry = training_of(entries, key)
+    if entry is None:
+        return None
+    version = registered(client, use_case, entry.version, entries)
+    return SearchAndFitReport.model_validate(version.document(REPORT_FILE))
+
+
+def delete_unfinished(
+    client: MlflowClient, use_case: UseCase, report: str, entries: Sequence[Entry]
+) -> None:
+    """Delete what killed attempts at a training have left: their runs are not in the ledger."""
+    finished = {entry.run_id for entry in entries}
     experiment = client.get_experiment_by_name(use_case.name)
     assert experiment is not None, "connecting to MLflow creates the experiment"
-    finished = None
     for run in client.search_runs([experiment.experiment_id], f"tags.`{REPORT}` = '{report}'"):
-        if run.info.status != "FINISHED":
+        if run.info.run_id not in finished:
             _delete(client, use_case, run)
-        elif run.data.tags.get(IDENTITY) == key:
-            finished = str(run.info.run_id)
-    return finished
 
 
 def child_runs(client: MlflowClient, experiment_id: str, run_id: str) -> list[Run]:
