@@ -17,7 +17,7 @@ def write(path: Path, days: int) -> Path:
 
 
 def test_what_is_older_than_the_limit_is_removed(tmp_path: Path) -> None:
-    """(08.24) By the newest file of a run; a DAG without newer runs keeps its newest."""
+    """(08.24) By the newest file of a run; a DAG without newer runs keeps its newest reports."""
     kept = [
         write(tmp_path / "spark-events" / "app-new", 10),
         write(tmp_path / "reports" / "a_data" / "new" / "ingest.json", 10),
@@ -31,6 +31,13 @@ def test_what_is_older_than_the_limit_is_removed(tmp_path: Path) -> None:
         write(tmp_path / "reports" / "a_data" / "old" / "ingest.json", 100),
         write(tmp_path / "reports" / "b_data" / "older" / "ingest.json", 200),
         write(tmp_path / "servers" / "airflow" / "logs" / "dag_id=a" / "run_id=old" / "1.log", 100),
+    ]
+    removed += [
+        write(
+            tmp_path / "servers" / "airflow" / "logs" / "dag_id=gone" / "run_id=x" / "1.log", 100
+        ),
+        write(tmp_path / "servers" / "logs" / "mlflow.log", 100),
+        write(tmp_path / "scratch" / "0123" / "part.parquet", 100),
     ]
     assert remove_old(tmp_path, 90) == len(removed)
     assert [path.exists() for path in kept] == [True] * len(kept)

@@ -1,9 +1,11 @@
 """Searches on real flights: repeatable, in batches of parallel trials, within a time limit."""
 
+import re
 from typing import Any
 
 import pytest
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from updraft.core.errors import UpdraftError
 from updraft.core.kinds import Task
@@ -207,6 +209,38 @@ def test_rows_that_cannot_be_trained_on_stop_the_training_and_the_champion_stays
         )
     assert client.get_model_version_by_alias("starved", CHAMPION).version == before.version
     assert len(client.search_model_versions("name = 'starved'")) == 1
+
+
+@pytest.mark.parametrize(
+    ("fixed", "reason"),
+    [
+        ({"n_estimators": -3}, "boosting rounds"),
+        ({"n_estimators": "five"}, "n_estimators|'<=' not supported|five"),
+        ({"class_weight": "bogus"}, "class_weight"),
+        ({"early_stopping_rounds": 3}, "early stopping"),
+        ({"num_leaves": 1}, "num_leaves"),
+    ],
+)
+def test_parameters_that_lightgbm_refuses_do_not_end_the_search(
+    few: DataFrame, fixed: dict[str, object], reason: str
+) -> None:
+    """(08.24) Whether its library or its Python part refuses them."""
+    algorithms = {"lightgbm": Algorithm(fixed=fixed), "logistic_regression": LINEAR}
+    outcome = run_search(few, algorithms, trials=2, folds=1)
+    assert outcome.best.algorithm == "logistic_regression"
+    (failure,) = {str(trial.failure) for trial in outcome.trials if trial.failure is not None}
+    assert re.search(rf"model\.algorithms\.lightgbm: .*({reason})", failure), failure
+
+
+def test_a_category_without_values_in_an_early_fold_does_not_end_the_search(
+    few: DataFrame,
+) -> None:
+    """(08.24) As a column that begins later than the training rows."""
+    first = partitions_of(few)[-12]
+    late = F.when(F.col("event_date") < F.lit(first), "None").otherwise(F.col("carrier"))
+    frame = few.withColumn("carrier", late)
+    outcome = run_search(frame, {"lightgbm": LIGHTGBM}, trials=1, folds=2)
+    assert outcome.best.failure is None
 
 
 @pytest.mark.bad_input("B17")

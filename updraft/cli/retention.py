@@ -1,10 +1,20 @@
-"""What is removed after a time: event logs, reports and logs. Tables and the ledger stay."""
+"""What is removed after a time: event logs, reports, logs, and what killed jobs have left.
+
+Tables, the ledger and raw files stay.
+"""
 
 import shutil
 import time
 from pathlib import Path
 
 SECONDS_A_DAY = 86_400
+PATTERNS = (
+    "spark-events/*",
+    "scratch/*",
+    "servers/logs/*",
+    "servers/airflow/logs/*/*",
+    "servers/run/logs/*/*",
+)
 
 
 def remove_old(root: Path, days: int) -> int:
@@ -13,11 +23,10 @@ def remove_old(root: Path, days: int) -> int:
     The newest run of each DAG keeps its reports: later jobs and pages read them.
     """
     limit = time.time() - days * SECONDS_A_DAY
-    old = [path for path in (root / "spark-events").glob("*") if _is_older(path, limit)]
-    for folder in ("reports", "servers/airflow/logs", "servers/run/logs"):
-        for dag in (root / folder).glob("*"):
-            runs = sorted(dag.iterdir(), key=_changed) if dag.is_dir() else []
-            old += [run for run in runs[:-1] if _is_older(run, limit)]
+    candidates = [path for pattern in PATTERNS for path in root.glob(pattern)]
+    for dag in (root / "reports").glob("*/"):
+        candidates += sorted(dag.iterdir(), key=_changed)[:-1]
+    old = [path for path in candidates if _is_older(path, limit)]
     for path in old:
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)

@@ -97,12 +97,12 @@ def start(say: Callable[[str], None], *, airflow: bool = True) -> Servers:
         UpdraftError: a server has ended or does not answer; the text ends with the last lines of
             its log.
     """
+    remove_old(local_root(), settings().retention_days)
     running = find()
     if running and running.airflow and airflow:
         return running
     if not running:
         stop()
-    remove_old(local_root(), settings().retention_days)
     try:
         with ExitStack() as ports:
             new = Servers("", "", {}, secrets.token_hex(8))

@@ -1,5 +1,6 @@
 """A trial of the search: an algorithm with its hyperparameters, fitted and judged on folds."""
 
+import logging
 import time
 from dataclasses import dataclass, replace
 
@@ -24,6 +25,7 @@ from updraft.training.sampler import DIGITS
 from updraft.training.windows import Fold
 
 Metrics = dict[str, float]
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -84,25 +86,30 @@ class TrialRunner:
     ) -> Trial:
         """Fit and judge one model for each fold, until Optuna's pruner stops the trial.
 
-        ``optuna_trial``: it gets the metric of each fold. An algorithm that refuses the rows or the
-        parameters does not end the search of the others.
+        ``optuna_trial``: it gets the metric of each fold. However an algorithm fails on the rows
+        or the parameters, it does not end the search of the others.
         """
         started = time.time()
         try:
             return self._judged(number, algorithm, parameters, optuna_trial, started)
         except UpdraftError as error:
-            return Trial(
-                number=number,
-                algorithm=algorithm,
-                parameters=parameters,
-                folds=[],
-                metrics={},
-                threshold=None,
-                started=started,
-                ended=time.time(),
-                pruned=False,
-                failure=str(error),
-            )
+            failure = str(error)
+        except Exception as error:
+            logger.warning("trial %2d  %s failed", number, algorithm, exc_info=True)
+            first_line = str(error).partition("\n")[0]
+            failure = f"{type(error).__name__}: {first_line}"
+        return Trial(
+            number=number,
+            algorithm=algorithm,
+            parameters=parameters,
+            folds=[],
+            metrics={},
+            threshold=None,
+            started=started,
+            ended=time.time(),
+            pruned=False,
+            failure=failure,
+        )
 
     def _judged(
         self,

@@ -14,7 +14,7 @@ from updraft.core.kinds import Task
 from updraft.core.schema import LABEL, ROW_ID
 from updraft.models.feature_columns import FeatureColumns
 from updraft.models.onnx_runtime import Scores
-from updraft.training.families.fitted import Labels, expand_classes, select_features
+from updraft.training.families.fitted import MISSING_TEXTS, Labels, expand_classes, select_features
 from updraft.training.families.parameters import LIGHTGBM, lightgbm_class
 from updraft.training.recipe import Parameters, Recipe
 
@@ -66,18 +66,18 @@ def fit_lightgbm(recipe: Recipe, rows: DataFrame, parallel_fits: int) -> Sklearn
 
     columns = recipe.columns
     _check_size(rows.count() * len(columns.all))
-    estimator = _estimator(recipe, parallel_fits)
     # Sorted, because bagging draws rows by their position.
     training = select_features(rows, columns).toPandas().sort_values(ROW_ID, ignore_index=True)
-    pipeline = Pipeline([("prepare", _preparation(training, columns)), ("model", estimator)])
     # For the whole process: trials run in threads, where a filter for a while is not safe.
     warnings.filterwarnings("ignore", message="X does not have valid feature names")
     labels = training[LABEL]
     if recipe.task.traits.has_classes:
         labels = labels.astype(int)
     try:
+        estimator = _estimator(recipe, parallel_fits)
+        pipeline = Pipeline([("prepare", _preparation(training, columns)), ("model", estimator)])
         pipeline.fit(training[columns.plain_categories + columns.plain_numbers], labels)
-    except LightGBMError as error:
+    except (LightGBMError, ValueError, TypeError) as error:
         reason = " ".join(str(error).split())
         raise UpdraftError(
             f"model.algorithms.{LIGHTGBM}: {reason} See the parameter in LightGBM's documentation."
@@ -98,8 +98,13 @@ def _preparation(training: pd.DataFrame, columns: FeatureColumns) -> Any:
     from sklearn.compose import ColumnTransformer
     from sklearn.preprocessing import OrdinalEncoder
 
+    # The encoder refuses a column without any value; this one never occurs.
+    categories = [
+        sorted(training[name].dropna().unique()) or [MISSING_TEXTS[0]]
+        for name in columns.plain_categories
+    ]
     encoder = OrdinalEncoder(
-        categories=[sorted(training[name].dropna().unique()) for name in columns.plain_categories],
+        categories=categories,
         handle_unknown="use_encoded_value",
         unknown_value=UNKNOWN_CATEGORY,
         encoded_missing_value=UNKNOWN_CATEGORY,
