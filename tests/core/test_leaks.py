@@ -93,9 +93,14 @@ def test_classes_have_metric_names_of_their_own() -> None:
         "a..b",
         "日本",
         "a+_",
+        "a" * 245,
+        "a" * 244 + "b",
+        "推" * 45,
+        "推" * 44 + "敲",
     ]
     keys = [metric_key(f"recall_{name}") for name in names]
     assert len(set(keys)) == len(names)
     for key in keys:
         assert all((letter.isalnum() and letter.isascii()) or letter in "_-. :/" for letter in key)
+        assert len(f"validation_{key}") <= 250, "MLflow refuses longer ones"
     assert metric_key("recall_late") == "recall_late"

@@ -29,7 +29,10 @@ console = Console()
 UseCaseName = Annotated[str, typer.Argument(help="Name of a folder in use_cases/.")]
 SparkUi = Annotated[
     bool,
-    typer.Option("--spark-ui", help="Serve Spark's pages on port 4040 and up while a task runs."),
+    typer.Option(
+        "--spark-ui",
+        help="Serve Spark's pages on port 4040 and up while a task runs. They ask for no password.",
+    ),
 ]
 NEW_SAMPLE = "The sample is then written again."
 

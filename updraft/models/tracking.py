@@ -1,5 +1,6 @@
 """The connection to MLflow's tracking server, and how documents and metrics are named there."""
 
+import hashlib
 import os
 import re
 from typing import Any
@@ -11,6 +12,8 @@ from mlflow.tracking import MlflowClient
 from updraft.core.errors import UpdraftError
 from updraft.core.settings import settings
 from updraft.core.use_case import UseCase
+
+KEY_LENGTH = 230  # Of a metric; MLflow allows 250 characters, and some keys get a prefix.
 
 
 def connect(use_case: UseCase) -> MlflowClient:
@@ -63,6 +66,11 @@ def load_json(run_id: str, name: str) -> Any:
 def metric_key(name: str) -> str:
     """Return the name under which MLflow accepts a metric: a class may be called anything.
 
-    Each other character becomes its code between colons, so no two names become one.
+    Each other character becomes its code between colons, and a long key ends with its hash, so no
+    two names become one.
     """
-    return re.sub(r"[^A-Za-z0-9_.\- ]", lambda match: f":{ord(match[0]):x}:", name)
+    key = re.sub(r"[^A-Za-z0-9_.\- ]", lambda match: f":{ord(match[0]):x}:", name)
+    if len(key) <= KEY_LENGTH:
+        return key
+    digest = hashlib.sha256(key.encode()).hexdigest()[:16]
+    return f"{key[: KEY_LENGTH - 17]}:{digest}"
