@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -20,6 +21,7 @@ from updraft.cli import servers
 from updraft.cli.secrets import local_secrets
 from updraft.core.errors import UpdraftError
 from updraft.core.use_case import UseCase
+from updraft.core.waiting import wait_for
 from updraft.models.tracking import connect
 
 START = """
@@ -71,10 +73,29 @@ def test_two_systems_that_start_at_once_have_their_own_servers(two_roots: list[P
     assert [processes(root) for root in two_roots] == [[], []]
 
 
+WORKER = """
+import time
+from setproctitle import setproctitle
+setproctitle("airflow worker -- LocalExecutor")
+time.sleep(60)
+"""
+
+
 def test_what_a_killed_server_leaves_is_ended(root: Path) -> None:
-    """(08.33) Workers whose parent was killed with SIGKILL have another parent since."""
+    """(08.33) Workers whose parent was killed with SIGKILL have another parent since.
+
+    Airflow's workers also set their titles, which would overwrite their environment.
+    """
     running = servers.start(lambda text: None, airflow=False)
+    interrupted = replace(running, airflow="http://127.0.0.1:1")
+    assert running.running
+    assert not interrupted.running, "Airflow's parts never started"
+    worker = subprocess.Popen(
+        [sys.executable, "-c", WORKER],
+        env={**servers.environment("", running.mlflow), servers.MARK: running.mark},
+    )
     try:
+        wait_for(lambda: titles(worker.pid) or None, seconds=20, every=0.1)
         (pid, _) = running.processes["mlflow"]
         children = psutil.Process(pid).children(recursive=True)
         assert children
@@ -84,6 +105,12 @@ def test_what_a_killed_server_leaves_is_ended(root: Path) -> None:
     finally:
         servers.stop()
     assert processes(root) == []
+    assert not psutil.pid_exists(worker.pid)
+
+
+def titles(pid: int) -> bool:
+    """Whether a process has set its title."""
+    return b"airflow worker" in Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 class Handler(http.server.BaseHTTPRequestHandler):

@@ -27,7 +27,8 @@ def test_a_backfill_with_days_of_its_own_is_refused() -> None:
 
 def test_a_backfill_that_uses_a_run_by_hand_goes_before_its_form() -> None:
     """(08.29) Otherwise it would fail for ever: nobody can change the form of a run."""
-    check_form(run("backfill", {"start": "2013-01-01"}, made_by="manual"), FIELDS)
+    for other in ("manual", "fix_of_may", "scheduled"):
+        check_form(run("backfill", {"start": "2013-01-01"}, made_by=other), FIELDS)
 
 
 @pytest.mark.bad_input("B21")

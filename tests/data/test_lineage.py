@@ -35,12 +35,14 @@ def commit_of_others(version: int, operation: str) -> Commit:
 
 def audited(bronze: list[Commit], clean: list[Commit]) -> list[int]:
     """The days whose clean rows are the audit of the present raw rows."""
+    newest = max((commit.version for commit in bronze), default=0)
+    present = Input(table="bronze", id="b", version=newest)
     changes = last_changes(bronze, DAYS)
     audits = last_changes(clean, DAYS)
     return [
         number
         for number, day in enumerate(DAYS, start=1)
-        if is_made_from(audits.get(day), changes.get(day), "bronze", "b")
+        if is_made_from(audits.get(day), changes.get(day), present)
     ]
 
 
@@ -61,6 +63,8 @@ def audited(bronze: list[Commit], clean: list[Commit]) -> list[int]:
         ),
         # The table was deleted and written anew: its version numbers begin again.
         ([commit(0, 1)], [commit(0, 1, source=5, table_id="deleted")], [2, 3, 4]),
+        # The table was put back from an older copy, with its id.
+        ([commit(0, 1), commit(1, 2)], [commit(0, 1, 2, source=5)], [3, 4]),
         # What nobody knows is not fine.
         ([commit(0, 1)], [commit_of_others(0, "WRITE")], [2, 3, 4]),
         ([commit(0, 1), commit_of_others(1, "DELETE")], [commit(0, 1, source=0)], []),

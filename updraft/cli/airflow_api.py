@@ -1,5 +1,6 @@
 """Airflow's REST API, as far as the commands need it: the same interface that the UI uses."""
 
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -31,17 +32,29 @@ class AirflowApi:
         self.client.headers["Authorization"] = f"Bearer {response.json()['access_token']}"
 
     def call(self, method: str, path: str, **arguments: Any) -> Json:
-        """Send one request and return the content of its response.
+        """Send a request and return the content of its response.
+
+        What only reads is asked again while Airflow is busy.
 
         Raises:
             UpdraftError: Airflow does not answer, or refuses the request.
         """
-        try:
+
+        def response_unless_busy() -> httpx.Response | None:
             response = self.client.request(method, f"/api/v2{path}", **arguments)
+            return None if method == "GET" and response.is_server_error else response
+
+        try:
+            response = wait_for(response_unless_busy, seconds=BUSY_SECONDS, every=1)
         except httpx.HTTPError as error:
             raise UpdraftError(
                 f"Airflow does not answer {method} {path}: {error!r}. See {home() / 'logs'}."
             ) from None
+        if response is None:
+            raise UpdraftError(
+                f"Airflow was too busy for {method} {path} for {BUSY_SECONDS} s. "
+                f"See {home() / 'logs'}, and try again."
+            )
         if response.is_error:
             raise UpdraftError(
                 f"Airflow refused {method} {path} ({response.status_code}): "
@@ -80,14 +93,18 @@ class AirflowApi:
             # On SQLite Airflow answers 503 when its scheduler is writing at the same time. It may
             # have made the backfill without its runs by then, and refuses a second one for ever.
             # A backfill whose runs have ended counts as running for another half minute.
-            response = self.client.post("/api/v2/backfills", json=body)
+            try:
+                response = self.client.post("/api/v2/backfills", json=body)
+            except httpx.TimeoutException:
+                response = httpx.Response(httpx.codes.SERVICE_UNAVAILABLE)
             if response.status_code not in BUSY:
                 return response
             for entry in self._running_backfills(dag_id):
                 days = (entry["from_date"], entry["to_date"])
                 is_half_made = tuple(map(datetime.fromisoformat, days)) == (first, last)
                 if entry["id"] not in before and is_half_made:
-                    self.client.put(f"/api/v2/backfills/{entry['id']}/cancel")
+                    with suppress(httpx.TimeoutException):  # It is tried again.
+                        self.client.put(f"/api/v2/backfills/{entry['id']}/cancel")
             return None
 
         response = wait_for(response_unless_busy, seconds=BUSY_SECONDS, every=1)

@@ -276,8 +276,9 @@ def _serve_spark_ui(enabled: bool) -> None:
 
 def main() -> None:
     """Run the command line. A mistake that a user can fix ends in one sentence, no traceback."""
-    # Without this a SIGTERM would leave behind the servers that a command has started.
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    # Without this they would leave behind the servers that a command has started.
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, lambda number, _: sys.exit(128 + number))
     os.umask(PRIVATE)
     try:
         app()

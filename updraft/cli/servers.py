@@ -55,7 +55,10 @@ class Servers:
 
     @property
     def running(self) -> bool:
-        return all(_process(*identity) for identity in self.processes.values())
+        """Whether all of them run; if their start was interrupted, some never did."""
+        expected = {"mlflow", *(AIRFLOW_PARTS if self.airflow else ())}
+        alive = all(_process(*identity) for identity in self.processes.values())
+        return alive and expected <= set(self.processes)
 
 
 def local_root() -> Path:
@@ -220,6 +223,7 @@ def environment(airflow: str, mlflow: str) -> dict[str, str]:
         **mlflow_variables(mlflow, folder, own_secrets),
         "GX_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
+        "SPT_NOENV": "1",  # Airflow's processes set their titles; their marks stay readable.
     }
 
 

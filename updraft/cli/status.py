@@ -14,6 +14,8 @@ from updraft.core.interval import Interval
 from updraft.core.schema import BRONZE, CLEAN, FEATURES
 from updraft.core.use_case import UseCase, load_use_case, use_case_names
 
+LISTED = 5  # Commands to start a run.
+
 
 @dataclass(frozen=True)
 class Status:
@@ -111,11 +113,15 @@ def print_status(name: str | None, console: Console, *, run: bool) -> bool:
         if run and forms:
             lines += _started(f"{each}_data", forms)
         elif forms:
+            lines.append(
+                f"  make up for it, with the Airflow of this machine: updraft status {each} --run"
+            )
             lines += [
-                f"  make up for it: airflow dags trigger {each}_data --conf '{form}'"
-                for form in map(json.dumps, forms)
+                f"  or anywhere: airflow dags trigger {each}_data --conf '{form}'"
+                for form in map(json.dumps, forms[:LISTED])
             ]
-            lines.append(f"  or, with the Airflow of this machine: updraft status {each} --run")
+            if len(forms) > LISTED:
+                lines.append(f"  and so on, {len(forms)} runs in all")
         for line in lines:
             console.print(line, soft_wrap=True, highlight=False, markup=False)
         is_complete = is_complete and status.is_complete
@@ -130,7 +136,7 @@ def _lines(use_case: UseCase, status: Status) -> list[str]:
     lines += _listed("features are not those of the present raw rows", status.unfinished)
     lines += _listed("no raw rows between others", status.gaps)
     lines += _listed("changed since the last ingestion", status.changed_files)
-    if status.changed_files:
+    if status.changed_files and use_case.unit:
         lines.append("  make up for it: run the partitions that these files are about")
     lines += _listed("not read, because data.files does not match", status.unread_files)
     if status.is_complete:
@@ -145,21 +151,14 @@ def _listed(what: str, found: Sequence[date | str]) -> list[str]:
 
 
 def _forms(status: Status, use_case: UseCase) -> list[dict[str, str]]:
-    """The forms of the runs that make up for what is missing: one for neighbouring partitions."""
-    days = status.to_run
-    if not days:
-        return []
-    position = {
-        day: number
-        for number, day in enumerate(Interval(days[0], days[-1], use_case.unit or "day").days)
-    }
-    ranges = [[days[0], days[0]]]
-    for day in days[1:]:
-        if position[day] == position[ranges[-1][1]] + 1:
-            ranges[-1][1] = day
-        else:
-            ranges.append([day, day])
-    return [{"start": str(first), "end": str(last)} for first, last in ranges]
+    """The forms of the runs that make up for what is missing.
+
+    One for each partition, as Airflow itself would run them: so one with bad rows does not keep
+    the others from being published.
+    """
+    if use_case.unit is None:
+        return [{}] if status.to_run or status.changed_files else []
+    return [{"start": str(day), "end": str(day)} for day in status.to_run]
 
 
 def _started(dag_id: str, forms: list[dict[str, str]]) -> list[str]:
@@ -173,6 +172,6 @@ def _started(dag_id: str, forms: list[dict[str, str]]) -> list[str]:
     api = AirflowApi(running)
     api.pause(dag_id, False)
     return [
-        f"  started: {dag_id} from {form['start']} to {form['end']}, {api.trigger(dag_id, form)}"
+        f"  started: {dag_id} {form.get('start', '')}, {api.trigger(dag_id, form)}"
         for form in forms
     ]

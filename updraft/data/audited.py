@@ -29,11 +29,11 @@ def unaudited_partitions(use_case: UseCase, interval: Interval) -> list[Span]:
         return []
     changes = last_changes(bronze.commits(), interval.partitions)
     audits = last_changes(Table(use_case, CLEAN).commits(), interval.partitions)
-    bronze_id = bronze.id
+    present = bronze.as_input()
     return [
         span
         for span in interval.partitions
-        if not is_made_from(audits.get(span), changes.get(span), BRONZE, bronze_id)
+        if not is_made_from(audits.get(span), changes.get(span), present)
     ]
 
 
@@ -54,7 +54,7 @@ def outdated_features(use_case: UseCase, interval: Interval, version: int) -> li
     made = last_changes(
         [commit for commit in commits if commit.version <= version], interval.partitions
     )
-    clean_id = clean.id
+    present = clean.as_input()
     outdated = []
     for span in interval.partitions:
         looked_at = bisect_left(starts, span.start - history)
@@ -64,7 +64,7 @@ def outdated_features(use_case: UseCase, interval: Interval, version: int) -> li
             if own in changes
         ]
         newest = max(relevant, key=lambda commit: commit.version, default=None)
-        if not is_made_from(made.get(span), newest, CLEAN, clean_id):
+        if not is_made_from(made.get(span), newest, present):
             outdated.append(span)
     return outdated
 

@@ -98,18 +98,23 @@ def last_changes(commits: Iterable[Commit], partitions: Sequence[Span]) -> dict[
     return changes
 
 
-def is_made_from(made: Commit | None, change: Commit | None, table: str, table_id: str) -> bool:
+def is_made_from(made: Commit | None, change: Commit | None, present: Input) -> bool:
     """Whether rows were made from the present rows of their input. What is not known is no.
 
     ``made``: the newest commit that wrote the rows. ``change``: the newest commit that changed the
-    rows of the input ``table`` that they depend on; its versions are those of ``table_id``.
+    rows of the input that they depend on. ``present``: the input as it is now.
     """
     if change is None:
         return True  # There never was anything to make them from.
     if made is None or made.note is None:
         return False
-    source = made.note.input_of(table)
-    return source is not None and source.id == table_id and source.version >= change.version
+    source = made.note.input_of(present.table)
+    # A version that is yet to come is that of a table which was put back from a copy.
+    return (
+        source is not None
+        and source.id == present.id
+        and change.version <= source.version <= present.version
+    )
 
 
 def changed_since(commits: Iterable[Commit], source: Input, partitions: Sequence[Span]) -> bool:

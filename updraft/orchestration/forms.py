@@ -68,11 +68,11 @@ def check_form(run: DagRunProtocol, fields: Collection[str]) -> None:
             backfill, each of whose runs has its own day, must not have any.
     """
     conf = run.conf or {}
-    # A backfill uses a run by hand of the same date, with the days of its form; the backfill's own
-    # date goes before them.
-    is_run_by_hand = run.run_id.startswith("manual__")
+    # A backfill also uses runs of the same date that were made otherwise, with the days of their
+    # forms; the backfill's own date goes before them.
+    is_own_run = run.run_id.startswith("backfill__")
     has_days = any(conf.get(key) for key in DAYS)
-    if run.run_type == "backfill" and has_days and not is_run_by_hand:
+    if run.run_type == "backfill" and has_days and is_own_run:
         raise UpdraftError(
             "start, end: found in a backfill, each of whose runs would do all of these days. "
             "Leave both empty for a backfill, or trigger one run for the complete range."
