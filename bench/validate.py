@@ -40,9 +40,9 @@ def suite() -> dict[str, Any]:
 def ours(frame: DataFrame) -> dict[int, int]:
     """The number of rows that fail each expectation, with every row marked."""
     from updraft.quality.audit import Audit, apply_suites
-    from updraft.quality.suites import run_suites
+    from updraft.quality.suites import read_suites, run_suites
 
-    checked = run_suites("bench", frame, None)
+    checked = run_suites(read_suites("bench"), frame, None)
     audit = apply_suites(Audit(frame), checked)
     audit.rows.where(F.size("reasons") > 0).count()
     audit.release()

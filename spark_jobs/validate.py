@@ -49,7 +49,7 @@ def audit_and_publish(
     from updraft.data.tables import Table
     from updraft.quality.audit import apply_suites, check_share, structural_audit
     from updraft.quality.docs import write_docs
-    from updraft.quality.suites import run_suites
+    from updraft.quality.suites import read_suites, run_suites
 
     use_case = arguments.use_case
     interval = arguments.interval
@@ -58,13 +58,14 @@ def audit_and_publish(
     if bronze.select(EVENT_DATE).isEmpty():
         return ValidateReport(use_case=use_case.name, outcome="no data")
     structural = structural_audit(typed(bronze, typing_of(use_case)), use_case)
-    checked = run_suites(use_case.name, structural.clean, use_case.unit)
+    suites = read_suites(use_case.name)
+    checked = run_suites(suites, structural.clean, use_case.unit)
     write_docs(f"{use_case.title}: the rows of {interval}", checked, page_path(arguments.report))
     audit = apply_suites(structural, checked)
     try:
         partitions = audit.by_partition(use_case)
         check_share(audit, partitions, use_case)
-        if not publish(spark, arguments, audit, source):
+        if not publish(spark, arguments, audit, source, suites.sha256):
             return None
         clean = sum(counts.clean for counts in partitions)
         quarantined = sum(counts.failed for counts in partitions)
@@ -84,17 +85,20 @@ def audit_and_publish(
 
 
 def publish(
-    spark: "SparkSession", arguments: PartitionArguments, audit: "Audit", source: "Input"
+    spark: "SparkSession",
+    arguments: PartitionArguments,
+    audit: "Audit",
+    source: "Input",
+    suites: str,
 ) -> bool:
     """Write both tables, unless the raw rows have changed since they were read.
 
     Clean is written last: its commit says which version of bronze has been audited, so an audit
-    that is killed between the two is known as unfinished.
+    that is killed between the two is known as unfinished. ``suites``: the hash of the audit's.
     """
     from updraft.core.schema import BRONZE, CLEAN, QUARANTINE
     from updraft.data.lineage import Note, changed_since
     from updraft.data.tables import Table
-    from updraft.quality.suites import suites_hash
 
     use_case = arguments.use_case
     interval = arguments.interval
@@ -102,7 +106,7 @@ def publish(
         spans=interval.partitions,
         inputs=[source],
         run=arguments.report,
-        suites=suites_hash(use_case.name),
+        suites=suites,
     )
     with Table(use_case, CLEAN).hold(spark) as clean:
         commits = Table(use_case, BRONZE).commits()

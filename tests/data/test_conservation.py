@@ -19,9 +19,12 @@ from updraft.core.interval import latest_day
 from updraft.core.report_files import report_path
 from updraft.core.reports import IngestReport, ValidateReport
 from updraft.core.schema import BRONZE, CLEAN, FEATURES, QUARANTINE, UNPLACED
+from updraft.core.settings import settings
 from updraft.core.use_case import UseCase
 from updraft.data.audited import outdated_features, unaudited_partitions
 from updraft.data.tables import Table
+from updraft.quality import docs
+from updraft.quality.suites import read_suites
 
 __all__ = ["landing", "make"]
 Make = Callable[..., UseCase]
@@ -240,6 +243,29 @@ def test_a_corrected_day_that_was_refused_is_unfinished(
     features.job(arguments(use_case, "2024-01-02"))
     assert outdated_features(use_case, day, version) == day.partitions, "that version is as it was"
     assert outdated_features(use_case, day, Table(use_case, FEATURES).version) == []
+
+
+def test_a_commit_names_the_suites_that_were_read(
+    make: Make, landing: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """(08.8) Not as somebody has left them since, while the rows were audited."""
+    use_case = make()
+    (landing / "a.csv").write_text(lines("2024-01-02 10:00:00,ann,1,1,"))
+    ingest.job(arguments(use_case, "2024-01-02"))
+    (suite,) = (settings().expectations / use_case.name).glob("*.json")
+    before = read_suites(use_case.name).sha256
+    write_docs = docs.write_docs
+
+    def edited_before(*audited: Any) -> None:
+        suite.write_text(suite.read_text() + " ")
+        write_docs(*audited)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(docs, "write_docs", edited_before)
+        validate.job(arguments(use_case, "2024-01-02"))
+    notes = [commit.note for commit in Table(use_case, CLEAN).commits() if commit.note]
+    assert {note.suites for note in notes} == {before}
+    assert read_suites(use_case.name).sha256 != before
 
 
 def test_a_stage_takes_only_what_its_run_has_published(

@@ -16,7 +16,7 @@ from updraft.core.schema import BRONZE, CLEAN, QUARANTINE
 from updraft.core.use_case import UseCase
 from updraft.data.tables import Table
 from updraft.quality.audit import Audit, apply_suites
-from updraft.quality.suites import run_suites
+from updraft.quality.suites import read_suites, run_suites
 
 
 @pytest.fixture
@@ -101,14 +101,14 @@ def test_no_suite_an_empty_suite_and_a_suite_for_other_columns_are_mistakes(
 ) -> None:
     frame = spark.range(3)
     with pytest.raises(UpdraftError, match="no suite found"):
-        run_suites("t", frame, None)
+        run_suites(read_suites("t"), frame, None)
     (expectations / "t").mkdir()
 
     def refused(expectations_of_suite: list[dict[str, Any]], message: str) -> None:
         suite = {"name": "s", "expectations": expectations_of_suite}
         (expectations / "t" / "s.json").write_text(json.dumps(suite))
         with pytest.raises(UpdraftError, match=message):
-            run_suites("t", frame, None)
+            run_suites(read_suites("t"), frame, None)
 
     refused([], "found no expectation")
     refused(
@@ -146,7 +146,7 @@ def test_a_failing_expectation_about_all_rows_refuses_the_partition(
     def check(severity: str) -> Any:
         suite = {"name": "s", "expectations": [{**expectation, "severity": severity}]}
         (expectations / "t" / "s.json").write_text(json.dumps(suite))
-        checked = run_suites("t", frame, None)
+        checked = run_suites(read_suites("t"), frame, None)
         assert [result.outcome.success for result in checked] == [False]
         return checked
 

@@ -3,11 +3,12 @@
 import hashlib
 import json
 import os
+from collections import Counter
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -19,10 +20,27 @@ from updraft.core.settings import settings
 from updraft.quality.row_expectations import (
     NotEvaluated,
     RowCheck,
+    evaluating,
     failing_ids,
+    in_a_line,
     results,
     row_checks,
 )
+
+DETAILS_LENGTH = 100  # Characters of the arguments in a reason.
+
+
+@dataclass(frozen=True)
+class Suites:
+    """The suites of a use case, as they were read.
+
+    Attributes:
+        expectations: Great Expectations' own, each with its suite's file.
+        sha256: Of the files' names and contents.
+    """
+
+    expectations: list[tuple[Path, Any]]
+    sha256: str
 
 
 @dataclass(frozen=True)
@@ -36,6 +54,7 @@ class CheckedExpectation:
         suite: The name of the suite's file.
         result: Great Expectations' own validation result, for Data Docs.
         partition: The partition in which it was judged; None if it was judged row by row.
+        details: What tells it from others of its type and column; empty if there are none.
     """
 
     outcome: ExpectationOutcome
@@ -43,77 +62,86 @@ class CheckedExpectation:
     suite: str
     result: Any
     partition: str | None = None
+    details: str = ""
 
     @property
     def reason(self) -> str:
         reason = self.outcome.expectation
         if self.outcome.column:
             reason = f"{self.outcome.column}: {reason}"
+        if self.details:
+            reason = f"{reason} ({self.details})"
         return f"{reason} in {self.partition}" if self.partition else reason
 
 
-def suite_files(use_case: str) -> list[Path]:
-    """The suites of a use case.
+def read_suites(use_case: str) -> Suites:
+    """Read all suites of a use case, in Great Expectations' own JSON.
 
     Raises:
-        UpdraftError: there is none; data that nobody checks must not pass as checked.
+        UpdraftError: there is none, as data that nobody checks must not pass as checked; or one is
+            not readable, is empty, or has expectations that cannot be used.
     """
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     folder = settings().expectations / use_case
     files = sorted(folder.glob("*.json"))
     if not files:
         raise UpdraftError(f"{folder}: no suite found, expected at least one *.json. Add one.")
-    return files
-
-
-def suites_hash(use_case: str) -> str:
-    """The SHA-256 of all suites of a use case."""
     digest = hashlib.sha256()
-    for file in suite_files(use_case):
+    expectations = []
+    for file in files:
+        content = file.read_bytes()
         digest.update(file.name.encode())
-        digest.update(file.read_bytes())
-    return digest.hexdigest()
+        digest.update(content)
+        expectations += [(file, expectation) for expectation in _read_suite(file, content)]
+    return Suites(expectations, digest.hexdigest())
 
 
-def run_suites(use_case: str, frame: DataFrame, unit: Unit | None) -> list[CheckedExpectation]:
-    """Check ``frame`` against every suite of the use case.
+def run_suites(suites: Suites, frame: DataFrame, unit: Unit | None) -> list[CheckedExpectation]:
+    """Check ``frame`` against every suite.
 
     Expectations about single rows are judged row by row; others partition by partition, so that a
     range of partitions is judged as each of them would be alone. ``unit``: how much time a
     partition covers; None for a snapshot.
 
     Raises:
-        UpdraftError: a suite is not readable, is empty, or an expectation cannot be evaluated on
-            these columns.
+        UpdraftError: an expectation cannot be evaluated on these columns.
     """
-    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    asset = context.data_sources.add_spark(use_case).add_dataframe_asset(use_case)
-    definition = asset.add_batch_definition_whole_dataframe(use_case)
+    asset = context.data_sources.add_spark("rows").add_dataframe_asset("rows")
+    definition = asset.add_batch_definition_whole_dataframe("rows")
+    try:
+        checked = _run(suites, definition, frame, unit)
+    except NotEvaluated as error:
+        (file,) = [file for file, each in suites.expectations if each is error.expectation]
+        raise _not_evaluated(file, error.expectation.configuration, error.reason) from None
+    return sorted(_told_apart(checked), key=lambda expectation: expectation.suite)
+
+
+def _run(
+    suites: Suites, definition: Any, frame: DataFrame, unit: Unit | None
+) -> list[CheckedExpectation]:
     batch: Any = definition.get_batch({"dataframe": frame})
     batch.data.execution_engine.load_batch_data(batch.id, frame)
-    declared = [
-        (file, expectation)
-        for file in suite_files(use_case)
-        for expectation in read_suite(file).expectations
-    ]
+    partitions = cache(lambda: _partitions(frame, unit))
+    in_spark = row_checks(
+        [expectation for _, expectation in suites.expectations],
+        batch,
+        frame,
+        lambda: list(partitions().values()),
+    )
     checks: list[tuple[Path, RowCheck]] = []
     others: list[tuple[Path, Any]] = []
-    in_spark = row_checks([expectation for _, expectation in declared], batch, frame)
-    for (file, expectation), check in zip(declared, in_spark, strict=True):
+    for (file, expectation), check in zip(suites.expectations, in_spark, strict=True):
         if check is None:
             others.append((file, expectation))
-        elif isinstance(check, NotEvaluated):
-            raise _not_evaluated(file, expectation.configuration, check.reason)
         else:
             checks.append((file, check))
-    partitions = {"all rows": F.lit(True)}
-    if others or any(check.looks_around for _, check in checks):
-        partitions = _partitions(frame, unit)
-    conditions = list(partitions.values())
+    looks_around = any(check.looks_around for _, check in checks)
+    conditions = list(partitions().values()) if looks_around else []
     checked = []
     by_row = results([check for _, check in checks], batch, frame, conditions)
     for (file, check), result in zip(checks, by_row, strict=True):
@@ -122,8 +150,38 @@ def run_suites(use_case: str, frame: DataFrame, unit: Unit | None) -> list[Check
             failing = failing_ids(check, frame, conditions)
         checked.append(_checked(file, result, None if result.success else failing))
     for file, expectation in others:
-        checked.append(_judge_by_partition(file, expectation, definition, frame, partitions))
-    return sorted(checked, key=lambda expectation: expectation.suite)
+        checked.append(_judge_by_partition(file, expectation, definition, frame, partitions()))
+    return checked
+
+
+def _told_apart(checked: list[CheckedExpectation]) -> list[CheckedExpectation]:
+    """With details for those that have their type and column in common with others."""
+    kinds = [(each.outcome.column, each.outcome.expectation) for each in checked]
+    common = Counter(kinds)
+    seen: Counter[Any] = Counter()
+    told = []
+    for each, kind in zip(checked, kinds, strict=True):
+        details = _details(each.result.expectation_config) if common[kind] > 1 else ""
+        seen[kind, details] += 1
+        if seen[kind, details] > 1:
+            # Long arguments can begin alike, and two suites can contain the same expectation.
+            details = f"{details}, no. {seen[kind, details]}".removeprefix(", ")
+        told.append(replace(each, details=details))
+    return told
+
+
+def _details(config: Any) -> str:
+    """The start of an expectation's condition and arguments."""
+    told = []
+    condition = config.kwargs.get("row_condition")
+    if condition:
+        # Great Expectations wraps a condition in Spark's words.
+        is_wrapped = isinstance(condition, dict) and "pass_through_filter" in condition
+        told.append(f"where {condition['pass_through_filter'] if is_wrapped else condition}")
+    in_reason = ("column", "column_A", "batch_id", "row_condition", "condition_parser")
+    told += [f"{name} {value}" for name, value in config.kwargs.items() if name not in in_reason]
+    details = ", ".join(told)
+    return details if len(details) <= DETAILS_LENGTH else f"{details[:DETAILS_LENGTH]}..."
 
 
 def _partitions(frame: DataFrame, unit: Unit | None) -> dict[str, Column]:
@@ -147,12 +205,10 @@ def _judge_by_partition(
 
     checked: CheckedExpectation | None = None
     for name, condition in partitions.items():
-        suite = gx.ExpectationSuite(name=name, expectations=[expectation.copy()])
-        batch = definition.get_batch({"dataframe": frame.where(condition)})
-        try:
+        with evaluating(expectation):
+            suite = gx.ExpectationSuite(name=name, expectations=[expectation.copy()])
+            batch = definition.get_batch({"dataframe": frame.where(condition)})
             (result,) = batch.validate(suite, result_format="BASIC").results
-        except (LookupError, ValueError, TypeError, PySparkException) as error:
-            raise _not_evaluated(file, expectation.configuration, repr(error)) from None
         checked = replace(_checked(file, result, None), partition=name)
         if not result.success:
             return checked
@@ -160,24 +216,20 @@ def _judge_by_partition(
     return checked
 
 
-def read_suite(file: Path) -> Any:
-    """Read one suite, in Great Expectations' own JSON.
-
-    Raises:
-        UpdraftError: it is not a suite, is empty, or has expectations that cannot be used.
-    """
+def _read_suite(file: Path, content: bytes) -> list[Any]:
+    """The expectations of one suite."""
     import great_expectations as gx
     from great_expectations.exceptions.exceptions import GreatExpectationsError
 
     try:
-        document = json.loads(file.read_text())
-        suite = gx.ExpectationSuite(**document)
+        document = json.loads(content)
+        expectations: list[Any] = gx.ExpectationSuite(**document).expectations
     except (ValueError, TypeError, LookupError, GreatExpectationsError) as error:
         raise UpdraftError(
             f"{file}: not a Great Expectations suite. Fix or replace it. The reason: {error}"
         ) from None
-    declared = document["expectations"]
-    usable = {expectation.configuration.type for expectation in suite.expectations}
+    declared = document.get("expectations") or []
+    usable = {expectation.configuration.type for expectation in expectations}
     unusable = [
         expectation["type"] for expectation in declared if expectation["type"] not in usable
     ]
@@ -187,29 +239,47 @@ def read_suite(file: Path) -> Any:
             f"{file}: found expectations that Great Expectations cannot use: "
             f"{', '.join(unusable)}. Fix or remove them."
         )
-    if len(suite.expectations) != len(declared):
+    if len(expectations) != len(declared):
         raise UpdraftError(
             f"{file}: Great Expectations drops some of its expectations. "
             "Is one repeated, or an argument wrong?"
         )
-    lenient = [expectation["type"] for expectation in declared if _is_lenient(expectation)]
+    with_parameter = [each["type"] for each in declared if _has_parameter(each)]
+    if with_parameter:
+        raise UpdraftError(
+            f"{file}: found $PARAMETER in {', '.join(with_parameter)}. "
+            "Suites are run without parameters. Write the value."
+        )
+    lenient = [each.configuration.type for each in expectations if _is_lenient(each)]
     if lenient:
         raise UpdraftError(
             f"{file}: found mostly in {', '.join(lenient)}. Every failing row goes to quarantine; "
             "data.max_quarantine in use_case.yaml says how many may. "
             "Remove mostly, or set severity to warning."
         )
-    if not suite.expectations:
+    if not expectations:
         raise UpdraftError(
             f"{file}: found no expectation, expected at least one. Delete the file or fill it."
         )
-    return suite
+    return expectations
 
 
-def _is_lenient(expectation: dict[str, Any]) -> bool:
+def _has_parameter(value: Any) -> bool:
+    """Whether a part of an expectation is left to one who runs the suite."""
+    if isinstance(value, dict):
+        return "$PARAMETER" in value or any(map(_has_parameter, value.values()))
+    return isinstance(value, list) and any(map(_has_parameter, value))
+
+
+def _is_lenient(expectation: Any) -> bool:
     """Whether some rows may fail it, although it is critical."""
-    mostly = expectation.get("kwargs", {}).get("mostly", 1)
-    return mostly < 1 and expectation.get("severity") != "warning"
+    mostly = getattr(expectation, "mostly", None)
+    return mostly is not None and mostly < 1 and _severity(expectation) != "warning"
+
+
+def _severity(expectation: Any) -> str:
+    """That of an expectation or its configuration, as text."""
+    return str(getattr(expectation.severity, "value", expectation.severity))
 
 
 def _checked(file: Path, result: Any, failing: "Column | DataFrame | None") -> CheckedExpectation:
@@ -217,12 +287,12 @@ def _checked(file: Path, result: Any, failing: "Column | DataFrame | None") -> C
     for info in (result.exception_info, *result.exception_info.values()):
         # It describes one exception, or holds such descriptions by metric.
         if isinstance(info, dict) and info.get("raised_exception"):
-            raise _not_evaluated(file, config, info.get("exception_message"))
+            raise _not_evaluated(file, config, in_a_line(str(info.get("exception_message"))))
     outcome = ExpectationOutcome(
         expectation=config.type,
         column=_column(config),
         success=bool(result.success),
-        severity=str(getattr(config.severity, "value", config.severity)),
+        severity=_severity(config),
         failing=result.result.get("unexpected_count"),
     )
     return CheckedExpectation(outcome, failing, file.stem, result)
@@ -233,8 +303,10 @@ def _column(config: Any) -> str | None:
     return column
 
 
-def _not_evaluated(file: Path, config: Any, reason: object) -> UpdraftError:
+def _not_evaluated(file: Path, config: Any, reason: str) -> UpdraftError:
+    named = [config.kwargs.get(name) for name in ("column", "column_A", "column_B")]
+    columns = [name for name in (*named, *config.kwargs.get("column_list", ())) if name]
+    about = f" on {', '.join(columns)}" if columns else ""
     return UpdraftError(
-        f"{file}: {config.type} on {_column(config)} cannot be evaluated. Fix or remove it. "
-        f"The reason: {reason}"
+        f"{file}: {config.type}{about} cannot be evaluated. Fix or remove it. The reason: {reason}"
     )
