@@ -45,7 +45,7 @@ def audit_and_publish(
     """Audit a version of bronze; None if it is no longer the present one of these partitions."""
     from updraft.core.report_files import page_path
     from updraft.core.schema import BRONZE, EVENT_DATE
-    from updraft.data.audited import unaudited_partitions
+    from updraft.data.audited import is_unfinished
     from updraft.data.columns import typed, typing_of
     from updraft.data.tables import Table
     from updraft.quality.audit import apply_suites, check_share, structural_audit
@@ -56,7 +56,7 @@ def audit_and_publish(
     interval = arguments.interval
     bronze = Table(use_case, BRONZE).read(spark, interval.predicate(), version=source.version)
     is_empty = bronze.select(EVENT_DATE).isEmpty()
-    if is_empty and not unaudited_partitions(use_case, interval):
+    if is_empty and not is_unfinished(use_case, interval):
         return ValidateReport(use_case=use_case.name, outcome="no data")
     structural = structural_audit(typed(bronze, typing_of(use_case)), use_case)
     # Every expectation holds for no rows; that must not pass as a check. But where ingestion has

@@ -13,6 +13,7 @@ from pyspark.sql import SparkSession
 
 from spark_jobs import features, ingest, validate
 from tests.data.test_sources import HEADER, landing, make, run, whos
+from updraft.cli.status import status_of
 from updraft.core.arguments import PartitionArguments
 from updraft.core.errors import UpdraftError
 from updraft.core.interval import latest_day
@@ -146,6 +147,27 @@ def test_a_row_that_a_correction_moves_leaves_its_old_partition(
         assert whos(spark, use_case, name) == ["ann", "bob"], "the fourth is replaced"
     assert unaudited_partitions(use_case, arguments(use_case, "2024-01-03").interval) == []
     assert run(use_case, "2024-01-03").outcome == "no data"
+
+
+def test_a_run_of_an_emptied_partition_is_made_up_for(
+    spark: SparkSession, make: Make, landing: Path
+) -> None:
+    """(08.1, 08.28) It was cut off after each of its stages; the day has no raw rows any more."""
+    use_case = make()
+    file = landing / "a.csv"
+    file.write_text(lines("2024-01-02 10:00:00,ann,1,1,", "2024-01-03 10:00:00,bob,1,1,"))
+    run(use_case, "2024-01-02", "2024-01-03")
+    file.write_text(lines("2024-01-02 10:00:00,ann,1,1,", "2024-01-02 10:00:00,bob,1,1,"))
+    third = arguments(use_case, "2024-01-03")
+    ingest.job(third)
+    assert status_of(use_case).unfinished == [date(2024, 1, 3)]
+    assert ingest.job(third).outcome == "done"
+    validate.job(third)
+    assert status_of(use_case).unfinished == [date(2024, 1, 3)]
+    assert [job.job(third).outcome for job in (ingest, validate)] == ["done", "done"]
+    features.job(third)
+    assert (status_of(use_case).unfinished, whos(spark, use_case, FEATURES)) == ([], ["ann"])
+    assert ingest.job(third).outcome == "no data"
 
 
 def test_hours_of_use_cases_with_a_column_hour(

@@ -243,10 +243,14 @@ def test_patterns_are_those_of_names(make: Make, landing: Path, pattern: str) ->
     use_case = make({"files": [pattern]})
     (landing / "sales[2024].csv").write_text(HEADER)
     (landing / ".sales.csv").write_text(HEADER)
+    (landing / "old" / "2023").mkdir(parents=True)
+    (landing / "old" / "2023" / "sales.csv").write_text(HEADER)
+    (landing / "empty").mkdir()
     assert [file.name for file in raw_files(use_case)] == ["sales[2024].csv"]
+    assert unread_files(use_case) == ["old/"]
     (landing / os.fsdecode(b"x\xff[2024].csv")).write_text(HEADER)
     if pattern == "sales[2024].csv":
-        assert unread_files(use_case) == ["x\ufffd[2024].csv"]
+        assert unread_files(use_case) == ["old/", "x\ufffd[2024].csv"]
         return
     with pytest.raises(UpdraftError, match="names that are not UTF-8: x\ufffd"):
         raw_files(use_case)

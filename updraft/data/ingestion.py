@@ -25,6 +25,7 @@ from updraft.core.schema import (
     quote,
 )
 from updraft.core.use_case import UseCase
+from updraft.data.audited import is_unfinished
 from updraft.data.columns import event_time, event_time_columns
 from updraft.data.lineage import Note
 from updraft.data.sources import (
@@ -99,9 +100,10 @@ def ingest(
     """
     placement, earlier = _replace(spark, use_case, interval, files, run)
     with_rows = {*placement.in_run, *earlier.kept}
+    has_work = with_rows or earlier.emptied or is_unfinished(use_case, interval)
     return IngestReport(
         use_case=use_case.name,
-        outcome="done" if with_rows or earlier.emptied else "no data",
+        outcome="done" if has_work else "no data",
         first=interval.first,
         last=interval.last,
         files=len(files),

@@ -92,14 +92,22 @@ def dated_files(use_case: UseCase) -> dict[date, UPath]:
 def unread_files(use_case: UseCase) -> list[str]:
     """The names of data files next to the raw files that no pattern matches, in order.
 
-    Such as one with a wrong date in its name. Lookups are not among them.
+    Such as one with a wrong date in its name, and folders that hold data files, which are not
+    read. Lookups are not among them.
     """
     folder = source(use_case)
     if not folder.is_dir() or _is_one_file(folder):
         return []
     known = {*raw_files(use_case), *_lookup_files(use_case, folder)}
-    files = [file for file in folder.iterdir() if file_kind(file.name) and file not in known]
-    return sorted(_printable(file.name) for file in files if not file.name.startswith("."))
+    names = []
+    for child in folder.iterdir():
+        if child in known or child.name.startswith("."):
+            continue
+        if file_kind(child.name):
+            names.append(child.name)
+        elif child.is_dir() and _data_files(child) - known:
+            names.append(f"{child.name}/")
+    return sorted(map(_printable, names))
 
 
 def day_pattern(use_case: UseCase) -> str:
@@ -140,6 +148,11 @@ def _lookup_files(use_case: UseCase, folder: UPath) -> set[UPath]:
     return {folder / lookup.file for lookup in use_case.data.lookups.values()}
 
 
+def _data_files(folder: UPath) -> set[UPath]:
+    """The data files in a folder, at any depth."""
+    return {file for file in folder.rglob("*") if file_kind(file.name)}
+
+
 def _printable(name: str) -> str:
     """A file's name, with the replacement character for bytes that are not UTF-8."""
     return os.fsencode(name).decode("utf-8", "replace")
@@ -154,7 +167,7 @@ def _refuse_partitions(folder: UPath) -> None:
         if "=" in child.name
         and file_kind(child.name) is None
         and child.is_dir()
-        and any(file_kind(file.name) for file in child.rglob("*"))
+        and _data_files(child)
     )
     if partitions:
         raise UpdraftError(
