@@ -45,6 +45,7 @@ def audit_and_publish(
     """Audit a version of bronze; None if it is no longer the present one of these partitions."""
     from updraft.core.report_files import page_path
     from updraft.core.schema import BRONZE, EVENT_DATE
+    from updraft.data.audited import is_unfinished
     from updraft.data.columns import typed, typing_of
     from updraft.data.tables import Table
     from updraft.quality.audit import apply_suites, check_share, structural_audit
@@ -54,13 +55,18 @@ def audit_and_publish(
     use_case = arguments.use_case
     interval = arguments.interval
     bronze = Table(use_case, BRONZE).read(spark, interval.predicate(), version=source.version)
-    # Every expectation holds for no rows; that must not pass as a check.
-    if bronze.select(EVENT_DATE).isEmpty():
+    is_empty = bronze.select(EVENT_DATE).isEmpty()
+    if is_empty and not is_unfinished(use_case, interval):
         return ValidateReport(use_case=use_case.name, outcome="no data")
     structural = structural_audit(typed(bronze, typing_of(use_case)), use_case)
+    # Every expectation holds for no rows; that must not pass as a check. But where ingestion has
+    # removed raw rows, their clean rows go, too.
     suites = read_suites(use_case.name)
-    checked = run_suites(suites, structural.clean, use_case.unit)
-    write_docs(f"{use_case.title}: the rows of {interval}", checked, page_path(arguments.report))
+    checked = []
+    if not is_empty:
+        checked = run_suites(suites, structural.clean, use_case.unit)
+        title = f"{use_case.title}: the rows of {interval}"
+        write_docs(title, checked, page_path(arguments.report))
     audit = apply_suites(structural, checked)
     try:
         partitions = audit.by_partition(use_case)

@@ -46,6 +46,7 @@ def break_use_case(file: Path, change: dict[str, Any]) -> str:
         ({"drift": {"windw": 7}}, "Did you mean 'window'?"),
         ({"data": {"key": ["carier"]}}, "Did you mean 'carrier'?"),
         ({"data": {"columns": {"label": "int"}}}, "Updraft's own columns"),
+        ({"data": {"columns": {"__Partition": "int"}}}, "Updraft's own columns"),
         ({"data": {"known_after": ["origin"]}}, "known only after"),
         ({"data": {"files": "flights.xlsx"}}, "expected a name that ends in one of .csv"),
         ({"data": {"max_quarantine": 1.5}}, "less than or equal to 1"),

@@ -13,6 +13,7 @@ from pyspark.sql import SparkSession
 
 from spark_jobs import features, ingest, validate
 from tests.data.test_sources import HEADER, landing, make, run, whos
+from updraft.cli.status import status_of
 from updraft.core.arguments import PartitionArguments
 from updraft.core.errors import UpdraftError
 from updraft.core.interval import latest_day
@@ -113,6 +114,84 @@ def test_raw_rows_are_those_of_all_partitions_and_the_unplaced(
         assert audit.rows == audit.clean + audit.quarantined + audit.superseded
     clean = count(spark, use_case, CLEAN)
     assert clean + count(spark, use_case, QUARANTINE) == count(spark, use_case, BRONZE)
+
+
+@pytest.mark.parametrize("unit", ["day", "hour"])
+def test_a_row_that_a_correction_moves_leaves_its_old_partition(
+    spark: SparkSession, make: Make, landing: Path, unit: str
+) -> None:
+    """(08.1) In all tables, in a range and alone; rows of files that are gone stay."""
+    use_case = make(schedule={"start": date(2024, 1, 1), "partition": unit})
+    file = landing / "a.csv"
+    file.write_text(lines("2024-01-02 10:00:00,ann,1,1,", "2024-01-03 10:00:00,bob,1,1,"))
+    (landing / "gone.csv").write_text(lines("2024-01-04 10:00:00,old,1,1,"))
+    run(use_case, "2024-01-01", "2024-01-04")
+    (landing / "gone.csv").unlink()
+
+    def correct_to(*days: str) -> None:
+        file.write_text(
+            lines(
+                *[f"{day}:00:00,{who},1,1," for day, who in zip(days, ("ann", "bob"), strict=True)]
+            )
+        )
+
+    correct_to("2024-01-03 11", "2024-01-03 10")
+    report = run(use_case, "2024-01-01", "2024-01-04")
+    second, fourth = date(2024, 1, 2), date(2024, 1, 4)
+    assert (report.emptied_days, report.kept_days) == ([second], [fourth])
+    for name in (BRONZE, CLEAN, FEATURES):
+        assert whos(spark, use_case, name) == ["ann", "bob", "old"]
+    # Now to the fourth and the second, one by one; the third has no row any more.
+    correct_to("2024-01-04 10", "2024-01-02 10")
+    for day in ("2024-01-02", "2024-01-03", "2024-01-04"):
+        report = run(use_case, day)
+        assert report.emptied_days == ([date(2024, 1, 3)] if day == "2024-01-03" else [])
+    for name in (BRONZE, CLEAN, FEATURES):
+        assert whos(spark, use_case, name) == ["ann", "bob"], "the fourth is replaced"
+    assert unaudited_partitions(use_case, arguments(use_case, "2024-01-03").interval) == []
+    assert run(use_case, "2024-01-03").outcome == "no data"
+
+
+def test_a_run_of_an_emptied_partition_is_made_up_for(
+    spark: SparkSession, make: Make, landing: Path
+) -> None:
+    """(08.1, 08.28) It was cut off after each of its stages; the day has no raw rows any more."""
+    use_case = make()
+    file = landing / "a.csv"
+    file.write_text(lines("2024-01-02 10:00:00,ann,1,1,", "2024-01-03 10:00:00,bob,1,1,"))
+    run(use_case, "2024-01-02", "2024-01-03")
+    file.write_text(lines("2024-01-02 10:00:00,ann,1,1,", "2024-01-02 10:00:00,bob,1,1,"))
+    third = arguments(use_case, "2024-01-03")
+    ingest.job(third)
+    assert status_of(use_case).unfinished == [date(2024, 1, 3)]
+    assert ingest.job(third).outcome == "done"
+    validate.job(third)
+    assert status_of(use_case).unfinished == [date(2024, 1, 3)]
+    assert [job.job(third).outcome for job in (ingest, validate)] == ["done", "done"]
+    features.job(third)
+    assert (status_of(use_case).unfinished, whos(spark, use_case, FEATURES)) == ([], ["ann"])
+    assert ingest.job(third).outcome == "no data"
+
+
+def test_hours_of_use_cases_with_a_column_hour(
+    spark: SparkSession, make: Make, landing: Path
+) -> None:
+    """(08.1) Names that a job gives to columns of its own are none of the declared ones."""
+    columns = {"when": "string", "who": "string", "amount (EUR)": "double", "hour": "string"}
+    use_case = make(
+        {"columns": columns, "optional": ["hour"]},
+        schedule={"start": date(2024, 1, 1), "partition": "hour"},
+    )
+    header = HEADER.replace("no. of items,größe", "hour")
+    rows = ["2024-01-01 10:30:00,ann,1,x", "2024-01-01 11:30:00,bob,1,"]
+    (landing / "a.csv").write_text(header + "\n".join(rows))
+    for hours in (["2024-01-01T10"], ["2024-01-01T11"], ["2024-01-01T10", "2024-01-01T11"]):
+        ingest.job(arguments(use_case, *hours))
+    (landing / "a.csv").write_text(header + rows[1])
+    (landing / "b.csv").write_text(header + rows[1])
+    ingest.job(arguments(use_case, "2024-01-01"))
+    found = Table(use_case, BRONZE).read(spark).collect()
+    assert [(row["who"], row["hour"]) for row in found] == [("bob", "")] * 2
 
 
 def test_today_is_the_newest_day_for_the_form_and_for_the_rows(

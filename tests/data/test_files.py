@@ -58,6 +58,11 @@ def read_path(
     return [(*row[: len(columns)], row["corrupt_record"], row["source_line"]) for row in rows]
 
 
+def zstd(content: bytes) -> bytes:
+    compressed: bytes = pa.compress(content, "zstd", asbytes=True)
+    return compressed
+
+
 TWO = [("ann", "1", None, None, 2), ("bob", "2", None, None, 3)]
 CSV_CASES: dict[str, tuple[str, bytes, dict[str, Any], list[Row]]] = {
     "plain": ("a.csv", b"who,amount\nann,1\nbob,2\n", {}, TWO),
@@ -110,6 +115,35 @@ CSV_CASES: dict[str, tuple[str, bytes, dict[str, Any], list[Row]]] = {
             ("cid", "3", "y", None, 4),
         ],
     ),
+    "a record of closed quotes with a field too few": (
+        "a.csv",
+        b'who,amount,note\nann,"first\nbob,2,second"\ncid,3,z\n',
+        {},
+        [
+            (None, None, None, 'ann,"first\nbob,2,second"', 2),
+            ("cid", "3", "z", None, 4),
+        ],
+    ),
+    "a broken quote after a closed one that holds lines": (
+        "a.csv",
+        b'who,amount,note\nann,"first\nbob,2,second\nlast","x"y\ncid,"a\nb","open\ndan,4,z\n',
+        {},
+        [
+            (None, None, None, 'ann,"first\nbob,2,second\nlast","x"y', 2),
+            (None, None, None, 'cid,"a\nb","open', 5),
+            ("dan", "4", "z", None, 7),
+        ],
+    ),
+    "a carriage return within a record": (
+        "a.csv",
+        b'who,amount,note\nann,1,x\ry\nbob,2,"x\ry"\ncid,3,z\r\n',
+        {},
+        [
+            (None, None, None, "ann,1,x\ry", 2),
+            ("bob", "2", "x\ry", None, 3),
+            ("cid", "3", "z", None, 4),
+        ],
+    ),
     "too few and too many fields": (
         "a.csv",
         b"who,amount\nann\nbob,2\ncid,3,4\n",
@@ -125,6 +159,22 @@ CSV_CASES: dict[str, tuple[str, bytes, dict[str, Any], list[Row]]] = {
         "a.csv",
         b'who,amount\n"a\\"b",1\n',
         {"escape": "\\"},
+        [('a"b', "1", None, None, 2)],
+    ),
+    "a backslash in front of other characters": (
+        "a.csv",
+        b'who,amount,note\nC:\\new,1,\\N\n"C:\\new\\\\",2,"\\\n\\""\nx\\,3,"\\"open\n',
+        {"escape": "\\"},
+        [
+            ("C:\\new", "1", "\\N", None, 2),
+            ("C:\\new\\", "2", '\\\n"', None, 3),
+            (None, None, None, 'x\\,3,"\\"open', 5),
+        ],
+    ),
+    "a quote in front of quotes": (
+        "a.csv",
+        b'who,amount\n"a""b",1\n',
+        {"escape": '"'},
         [('a"b', "1", None, None, 2)],
     ),
     "no quotes at all": (
@@ -154,6 +204,12 @@ CSV_CASES: dict[str, tuple[str, bytes, dict[str, Any], list[Row]]] = {
     "gzip": ("a.csv.gz", gzip.compress(b"who,amount\nann,1\nbob,2\n"), {}, TWO),
     "bzip2": ("a.csv.bz2", bz2.compress(b"who,amount\nann,1\nbob,2\n"), {}, TWO),
     "xz": ("a.tsv.xz", lzma.compress(b"who\tamount\nann\t1\nbob\t2\n"), {}, TWO),
+    "zstd, in two frames": (
+        "a.csv.zst",
+        zstd(b"who,amount\nann,1\n") + zstd(b"bob,2\n"),
+        {},
+        TWO,
+    ),
     "gzip under another name": (
         "a.csv",
         gzip.compress(b"who,amount\nann,1\nbob,2\n"),
@@ -240,6 +296,10 @@ JSON_CASES: dict[str, tuple[str, list[Row]]] = {
         '{"who": "a\\ud800b", "amount": 1}\n',
         [("a\ufffdb", "1", None, None, 1)],
     ),
+    "no name at all in one of the objects": (
+        f"{LINE}\n{{}}\n",
+        [("ann", "1.50", None, None, 1), (None, None, None, None, 2)],
+    ),
     "an empty array": ("[]\n", []),
     "nothing": ("\n", []),
 }
@@ -292,6 +352,17 @@ def test_every_encoding_of_text_works(spark: SparkSession, tmp_path: Path, encod
     assert read(spark, tmp_path, "a.jsonl", line.encode(encoding), encoding=encoding) == rows
 
 
+@pytest.mark.parametrize("encoding", ["UTF-16", "u32"])
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
+def test_a_missing_byte_order_mark_is_named(
+    spark: SparkSession, tmp_path: Path, name: str, encoding: str
+) -> None:
+    """(08.14) Where the encoding does not say the order without one."""
+    with pytest.raises(UpdraftError, match=rf"{name}: found no byte order mark.*utf-\d\d-le"):
+        read(spark, tmp_path, name, b"who,amount\nann,1\n", encoding=encoding)
+    assert read(spark, tmp_path, name, b"", encoding=encoding) == []
+
+
 def test_japanese_text_works_in_its_encodings(spark: SparkSession, tmp_path: Path) -> None:
     """(08.14) Characters whose second byte is a backslash or a quote in ASCII."""
     text = "who,amount\n表ソ十,1\n"
@@ -309,8 +380,11 @@ def test_a_byte_order_mark_goes_before_the_declared_encoding(
     assert read(spark, tmp_path, "a.csv", content) == [("jörg", "1", None, None, 2)]
 
 
-@pytest.mark.parametrize("encoding", ["base64", "rot13", "LATIN-99", "zlib", "hex"])
+@pytest.mark.parametrize(
+    "encoding", ["base64", "rot13", "LATIN-99", "zlib", "hex", "idna", "punycode"]
+)
 def test_what_is_no_encoding_of_text_is_refused(encoding: str) -> None:
+    """(08.14)"""
     with pytest.raises(ValidationError, match="expected an encoding of text"):
         FileFormat(encoding=encoding)
 
@@ -326,6 +400,7 @@ def test_what_is_no_encoding_of_text_is_refused(encoding: str) -> None:
         {"thousands": "-"},
         {"quote": "''"},
         {"escape": "\n"},
+        {"escape": "\\", "quote": ""},
         {"compression": "zip"},
     ],
 )
@@ -347,6 +422,9 @@ def test_formats_that_contradict_themselves_are_refused(keys: dict[str, Any]) ->
         ("a.jsonl", b'[{"ammount": 1}]\n', "not declared ammount"),
         ("a.csv.gz", gzip.compress(b"who,amount\n" + b"ann,1\n" * 9999)[:40], "broken gzip"),
         ("a.csv.gz", b"who,amount\nann,1\n", "broken gzip"),
+        ("a.csv.zst", zstd(b"who,amount\n" + b"ann,1\n" * 9999)[:-5], "broken zstd"),
+        ("a.csv.zst", b"who,amount\nann,1\n", "broken zstd"),
+        ("a.jsonl", b"{}\n{}\n", "missing who, amount"),
         ("a.jsonl.bz2", bz2.compress(b"{}" * 9999)[:30], "broken bz2"),
         ("a.parquet", b"PAR1 and so on", "do not end as Parquet does"),
         ("a.parquet", b"PAR1 and so on PAR1", "not readable as Parquet"),
@@ -369,6 +447,59 @@ def test_headers_can_be_renamed(spark: SparkSession, tmp_path: Path) -> None:
         assert rows == [("ann", "1", None, None, 2)]
     with pytest.raises(UpdraftError, match="repeated amount"):
         read(spark, tmp_path, "a.csv", b"event_time,label,Amount\na,1,2\n", rename=rename)
+
+
+def test_objects_and_parts_have_names_of_their_own(spark: SparkSession, tmp_path: Path) -> None:
+    """(08.16, 08.17) A column's name may change within a file; two values for it are none."""
+    rename = {"Amount": "amount", "label": "amount"}
+    objects = [
+        '{"who": "ann", "amount": 1}',
+        '{"who": "bob", "Amount": 2, "amount": null}',
+        '{"who":"cid","Amount":2,"label":3}',
+    ]
+    rows = read(spark, tmp_path, "a.jsonl", "\n".join(objects).encode(), rename=rename)
+    assert rows == [
+        ("ann", "1", None, None, 1),
+        ("bob", "2", None, None, 2),
+        (None, None, None, objects[2], 3),
+    ]
+    folder = tmp_path / "a.parquet"
+    folder.mkdir()
+    for number, name in enumerate(("amount", "Amount", "label")):
+        part = table(who=pa.array(["ann"]), **{name: pa.array([number])})
+        (folder / f"part-{number}.parquet").write_bytes(part)
+    rows = read_path(spark, folder, rename=rename)
+    assert [(row[1], row[-1]) for row in rows] == [("0", 1), ("1", 2), ("2", 3)]
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [(["who"], "missing amount"), (["who", "amount", "amount"], "repeated amount")],
+)
+def test_each_part_of_a_parquet_folder_has_the_required_columns_once(
+    spark: SparkSession, tmp_path: Path, names: list[str], message: str
+) -> None:
+    """(08.16) What another part has does not help it."""
+    folder = tmp_path / "a.parquet"
+    folder.mkdir()
+    whole = table(who=pa.array(["ann"]), amount=pa.array([1]))
+    (folder / "part-0.parquet").write_bytes(whole)
+    broken = pa.table([pa.array(["x"])] * len(names), names=names)
+    parquet.write_table(broken, folder / "part-1.parquet")
+    with pytest.raises(UpdraftError, match=rf"part-1\.parquet: .*{message}"):
+        read_path(spark, folder)
+
+
+def test_numbers_in_texts_keep_their_point(spark: SparkSession, tmp_path: Path) -> None:
+    """(08.15) The decimal mark is that of numbers, in columns of other types."""
+    file = tmp_path / "a.json"
+    file.write_text('{"who": 1.5, "amount": 1.5}')
+    parquet.write_table(pa.table({"who": [1.5], "amount": [1.5]}), tmp_path / "a.parquet")
+    texts = frozenset({"who"})
+    declared = Declared(("who", "amount"), frozenset(), {}, "data.", "UTF-8", texts)
+    files = [UPath(file), UPath(tmp_path / "a.parquet")]
+    rows = read_files(spark, files, declared, FileFormat(decimal=",")).collect()
+    assert [row[:2] for row in rows] == [("1.5", "1,5")] * 2
 
 
 @pytest.mark.parametrize(
@@ -401,7 +532,7 @@ def test_each_part_of_a_parquet_folder_has_its_own_columns_and_types(
         table(who=pa.array([3], pa.int64()), note=pa.array(["x"]))
     )
     (folder / "_SUCCESS").write_bytes(b"")
-    rows = sorted(read_path(spark, folder), key=str)
+    rows = sorted(read_path(spark, folder, optional=("amount", "note")), key=str)
     assert [row[:3] for row in rows] == [("1", "19", "01"), ("2", "19", None), ("3", None, "x")]
 
 
@@ -461,6 +592,21 @@ def test_parquet_values_of_every_type_are_text(spark: SparkSession, tmp_path: Pa
             ["ab", "\ufffd"],
         ),
         (pa.array([[1, 2]], pa.list_(pa.int64())), ["[1, 2]"]),
+        (
+            pa.ListArray.from_arrays([0, 2], pa.array([b"ab", b"\xff"]).view(pa.string())),
+            ['["ab", "\ufffd"]'],
+        ),
+        (pa.array([[b"ab", b"\xff"]], pa.list_(pa.binary())), ['["ab", "\ufffd"]']),
+        (
+            pa.MapArray.from_arrays([0, 1], ["k"], pa.array([316_516_204_800], pa.timestamp("s"))),
+            ['[["k", "12000-01-01 00:00:00"]]'],
+        ),
+        (
+            pa.array([{"t": [316_516_204_800, None]}], pa.struct({"t": pa.list_(pa.int64())})).cast(
+                pa.struct({"t": pa.list_(pa.timestamp("s"))})
+            ),
+            ['{"t": ["12000-01-01 00:00:00", null]}'],
+        ),
         (pa.nulls(2, pa.null()), [None, None]),
     ]
     for values, expected in types:

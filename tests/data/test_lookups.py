@@ -14,6 +14,7 @@ from updraft.core.errors import UpdraftError
 from updraft.core.schema import FEATURES
 from updraft.core.use_case import UseCase
 from updraft.data.lookups import lookup
+from updraft.data.sources import raw_files, unread_files
 from updraft.data.tables import Table
 from updraft.quality.audit import row_id
 
@@ -23,7 +24,7 @@ COLUMNS = {"who": "string", "name": "string", "rate": "double"}
 
 
 def with_lookup(make: Make, **keys: Any) -> UseCase:
-    return make({"lookups": {"people": {"file": "people.csv", "columns": COLUMNS, **keys}}})
+    return make({"lookups": {"people": {"file": "people.csv", "columns": COLUMNS} | keys}})
 
 
 @pytest.mark.parametrize(
@@ -71,6 +72,9 @@ def test_a_lookup_is_read_as_a_raw_file_is(
         (b"who,name,rate\nc0,x\n", r"line 2: line: expected 3 fields \(found c0,x\)"),
         (b"who,name,rate\nc0,K\xf6ln,1\n", "line 2: name: not readable as UTF-8"),
         (None, "people.csv not found"),
+        (b"", "found no rows"),
+        (b"\n \n", "found no rows"),
+        (b"who,name,rate\n", "found no rows"),
     ],
 )
 def test_a_lookup_that_cannot_be_read_is_refused_with_its_line(
@@ -82,6 +86,54 @@ def test_a_lookup_that_cannot_be_read_is_refused_with_its_line(
         (landing / "people.csv").write_bytes(content)
     with pytest.raises(UpdraftError, match=rf"people.*{message}"):
         lookup(spark, use_case, "people").collect()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"[]", "found no rows"), (b"{}\n", "missing who, name, rate"), (b"null\n", "line 1")],
+)
+def test_a_lookup_without_rows_in_json_is_refused(
+    spark: SparkSession, make: Make, landing: Path, content: bytes, message: str
+) -> None:
+    """(08.11, 08.12)"""
+    use_case = with_lookup(make, file="people.json")
+    (landing / "people.json").write_bytes(content)
+    with pytest.raises(UpdraftError, match=rf"people.*{message}"):
+        lookup(spark, use_case, "people")
+
+
+def test_a_lookup_among_the_raw_files_is_none_of_them(
+    spark: SparkSession, make: Make, landing: Path
+) -> None:
+    """(08.19) Whatever data.files matches; and a folder is no lookup in CSV."""
+    use_case = with_lookup(make)
+    (landing / "people.csv").write_text("who,name,rate\nann,Ann,0.5\n")
+    (landing / "a.csv").write_text(HEADER)
+    assert [file.name for file in raw_files(use_case)] == ["a.csv"]
+    assert unread_files(use_case) == []
+    (landing / "people.csv").unlink()
+    (landing / "people.csv").mkdir()
+    with pytest.raises(UpdraftError, match=r"people\.csv: found a folder, expected a file"):
+        lookup(spark, use_case, "people")
+
+
+@pytest.mark.parametrize(
+    ("name", "columns", "message"),
+    [
+        ("Clean", COLUMNS, "what features.sql calls the clean rows"),
+        ("Other", COLUMNS, "differ only in upper and lower case"),
+        ("people", {"Who": "string", "who": "string"}, "differ only in upper and lower case"),
+        ("people", {"source_file": "string"}, "names of Updraft's own columns"),
+        ("people", {"__raw": "string"}, "names of Updraft's own columns"),
+    ],
+)
+def test_names_of_lookups_and_of_their_columns_mean_one_thing(
+    make: Make, name: str, columns: dict[str, str], message: str
+) -> None:
+    """(08.19) To Spark, which does not distinguish upper and lower case."""
+    lookups = {"other": {"file": "o.csv", "columns": COLUMNS}}
+    with pytest.raises(UpdraftError, match=message):
+        make({"lookups": {**lookups, name: {"file": "p.csv", "columns": columns}}})
 
 
 def test_a_lookup_lies_beside_a_single_file(

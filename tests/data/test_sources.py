@@ -4,6 +4,7 @@ Also partitions of hours and months, snapshots, and features that look back.
 """
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 import yaml
 from pyspark.errors import AnalysisException
 from pyspark.sql import SparkSession
+from upath import UPath
 
 from spark_jobs import features, ingest, validate
 from tests.conftest import environment
@@ -25,7 +27,7 @@ from updraft.core.schema import BRONZE, CLEAN, FEATURES, QUARANTINE, UNPLACED
 from updraft.core.use_case import UseCase, load_use_case
 from updraft.data.features import build_features
 from updraft.data.ingestion import bronze, source_days
-from updraft.data.sources import raw_files, read_raw
+from updraft.data.sources import raw_files, read_raw, unread_files
 from updraft.data.tables import Table, partitions_of
 
 JANUARY = parse_interval("2024-01-01", "2024-01-31")
@@ -206,6 +208,52 @@ def test_a_parquet_folder_is_a_raw_file(spark: SparkSession, make: Make, landing
     assert whos(spark, use_case, CLEAN) == ["fay", "gus"]
     # The row of the fourth, in the file of the fifth.
     assert whos(spark, use_case, QUARANTINE) == ["fay"]
+
+
+def test_a_partitioned_table_is_one_raw_file_or_refused(
+    spark: SparkSession, make: Make, landing: Path, tmp_path: Path
+) -> None:
+    """(08.16) Its rows are never left out in silence."""
+    use_case = make()
+    part = landing / "größe=XL" / "year=2024" / "part.parquet"
+    row = "TIMESTAMP'2024-01-04 10:00:00' AS when, 'fay' AS who, 1D AS `amount (EUR)`"
+    write_parquet(spark, f"{row}, 5 AS `no. of items`", tmp_path / "part.parquet")
+    part.parent.mkdir(parents=True)
+    (tmp_path / "part.parquet").rename(part)
+    with pytest.raises(UpdraftError, match=r"folders of a partitioned table: größe=XL/;"):
+        raw_files(use_case)
+    part.rename(landing / "größe=XL" / "part.parquet")
+    part.parent.rmdir()
+    whole = tmp_path / "trips.parquet"
+    landing.rename(whole)
+    with environment({"UPDRAFT_SOURCES__SALES": str(whole)}):
+        assert raw_files(use_case) == [UPath(whole)]
+        assert unread_files(use_case) == []
+        assert (
+            ingest.job(PartitionArguments(use_case=use_case, start="2024-01-04", report="x")).rows
+            == 1
+        )
+    (row,) = Table(use_case, BRONZE).read(spark).collect()
+    assert (row["größe"], row["source_file"]) == ("XL", "trips.parquet")
+
+
+@pytest.mark.parametrize("pattern", ["sales[2024].csv", "**.csv", "*[[]2024].csv", "*.csv"])
+def test_patterns_are_those_of_names(make: Make, landing: Path, pattern: str) -> None:
+    """(08.19) A name with brackets also means itself."""
+    use_case = make({"files": [pattern]})
+    (landing / "sales[2024].csv").write_text(HEADER)
+    (landing / ".sales.csv").write_text(HEADER)
+    (landing / "old" / "2023").mkdir(parents=True)
+    (landing / "old" / "2023" / "sales.csv").write_text(HEADER)
+    (landing / "empty").mkdir()
+    assert [file.name for file in raw_files(use_case)] == ["sales[2024].csv"]
+    assert unread_files(use_case) == ["old/"]
+    (landing / os.fsdecode(b"x\xff[2024].csv")).write_text(HEADER)
+    if pattern == "sales[2024].csv":
+        assert unread_files(use_case) == ["old/", "x\ufffd[2024].csv"]
+        return
+    with pytest.raises(UpdraftError, match="names that are not UTF-8: x\ufffd"):
+        raw_files(use_case)
 
 
 def test_times_in_nanoseconds_are_times(spark: SparkSession, make: Make, landing: Path) -> None:

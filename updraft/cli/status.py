@@ -66,8 +66,10 @@ def status_of(use_case: UseCase) -> Status:
     with_files = sorted(dated_files(use_case)) if is_dated(use_case) else []
     unfinished: set[date] = set()
     gaps: list[date] = []
-    if ingested:
-        known = Interval(ingested[0], ingested[-1], use_case.unit or "day")
+    # A correction may take the last raw rows of a partition, and its run may fail then.
+    with_rows = sorted({*ingested, *partitions(CLEAN), *with_features})
+    if with_rows:
+        known = Interval(with_rows[0], with_rows[-1], use_case.unit or "day")
         spans = audited.unaudited_partitions(use_case, known)
         if Table(use_case, CLEAN).exists and with_features:
             version = Table(use_case, FEATURES).version
@@ -75,7 +77,7 @@ def status_of(use_case: UseCase) -> Status:
         unfinished = {span.start.date() for span in spans}
         if not with_features:
             unfinished |= set(ingested)
-        gaps = [day for day in known.days if day not in ingested]
+        gaps = [day for day in known.days if day not in with_rows]
     return Status(
         newest=with_features[-1] if with_features else None,
         not_ingested=[day for day in with_files if day not in ingested],

@@ -61,7 +61,9 @@ class IngestReport(Report):
         last: The last one.
         files: The number of raw files.
         unread_files: The data files next to them that ``data.files`` does not match.
-        kept_days: Days without raw rows that keep the rows of an earlier run.
+        kept_days: Days without raw rows that keep earlier rows, whose files are gone.
+        emptied_days: Days without raw rows that have lost earlier rows, because their files, which
+            have been read, have them no longer.
         missing_days: Days without raw rows that have no rows at all.
         rows_read: The number of raw rows that were read: ``rows`` + ``elsewhere`` + those unplaced.
         rows: Those in the partitions of the interval.
@@ -74,6 +76,7 @@ class IngestReport(Report):
     files: int = 0
     unread_files: list[str] = []
     kept_days: list[date] = []
+    emptied_days: list[date] = []
     missing_days: list[date] = []
     rows_read: int = 0
     rows: int = 0

@@ -69,6 +69,20 @@ def outdated_features(use_case: UseCase, interval: Interval, version: int) -> li
     return outdated
 
 
+def is_unfinished(use_case: UseCase, interval: Interval) -> bool:
+    """Whether clean or features of partitions still have to follow bronze, or clean.
+
+    So it is if ingestion has removed the last raw rows of a partition, and a later stage has not
+    run since: without raw rows, nothing else says that there is something to do.
+    """
+    if unaudited_partitions(use_case, interval):
+        return True
+    features = Table(use_case, FEATURES)
+    if not features.exists or set(interval.days).isdisjoint(features.partitions()):
+        return False
+    return bool(outdated_features(use_case, interval, features.version))
+
+
 def outdated_partitions(use_case: UseCase) -> list[date]:
     """The partitions whose raw file has changed since it was ingested, if files say their day."""
     files = dated_files(use_case) if is_dated(use_case) else {}

@@ -267,12 +267,6 @@ def _check_counts(new_rows: NewRows, use_case: UseCase, counts: Row) -> None:
             f"expected {_expected_label(use_case)}. "
             "Correct it, or let it be null where the label is not known."
         )
-    if new_rows.labels and not counts["labelled"]:
-        raise UpdraftError(
-            f"{use_case.folder / 'features.sql'}: {new_rows.labels} clean rows have a label, and "
-            f"none of the {counts['rows']} rows has the row_id and event_time of one of them, "
-            "so all labels would be lost. Expected row_id and event_time as they are in clean."
-        )
 
 
 def _labels(use_case: UseCase, clean: DataFrame) -> DataFrame:

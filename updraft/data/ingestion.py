@@ -22,8 +22,10 @@ from updraft.core.schema import (
     SOURCE,
     TIME_COLUMNS,
     UNPLACED,
+    quote,
 )
 from updraft.core.use_case import UseCase
+from updraft.data.audited import is_unfinished
 from updraft.data.columns import event_time, event_time_columns
 from updraft.data.lineage import Note
 from updraft.data.sources import (
@@ -36,7 +38,7 @@ from updraft.data.sources import (
     readable_files,
     unread_files,
 )
-from updraft.data.tables import HeldTable, Table, event_date, partitions_of
+from updraft.data.tables import HeldTable, Table, event_date
 
 LISTED = 5  # Files in a message.
 
@@ -64,14 +66,30 @@ class Placement:
         return sum(self.in_run.values()) + self.elsewhere + sum(self.unplaced.values())
 
 
+@dataclass(frozen=True)
+class Earlier:
+    """The days of a run without raw rows, of which bronze has rows of earlier runs.
+
+    Attributes:
+        kept: Those with rows whose files are gone. They stay: their partition is built again from
+            bronze, in a range as in a run of its own.
+        emptied: Those with rows whose files have been read, and have them no longer. These rows
+            are in another partition now, or nowhere.
+    """
+
+    kept: list[date]
+    emptied: list[date]
+
+
 NOTHING = Placement({}, 0, {}, [])
 
 
 def ingest(
     spark: SparkSession, use_case: UseCase, interval: Interval, files: list[UPath], run: str
 ) -> IngestReport:
-    """Replace, in bronze, the partitions that have raw rows; the others keep their earlier rows.
+    """Replace, in bronze, the partitions that have raw rows.
 
+    The others keep only their earlier rows from files that are gone: each raw row is in one place.
     Bronze holds the raw columns as text, where each row comes from, ``event_time`` and
     ``event_date``, see ``bronze``. Rows that belong to no partition go to the table ``unplaced``,
     with the reason. ``run``: the location of the job's report.
@@ -80,26 +98,21 @@ def ingest(
         UpdraftError: a file's columns differ from the declared ones, none of its rows can be
             placed, or too many of all rows cannot; nothing is written then.
     """
-    placement = _replace(spark, use_case, interval, files, run)
-    replaced = placement.in_run
-    # A raw file may have been deleted since: then its partition is built again from bronze, in a
-    # range as in a run of its own.
-    kept_days: list[date] = []
-    table = Table(use_case, BRONZE)
-    if len(replaced) < len(interval.days) and table.exists:
-        in_bronze = partitions_of(table.read(spark, interval.predicate()))
-        kept_days = [day for day in in_bronze if day not in replaced]
+    placement, earlier = _replace(spark, use_case, interval, files, run)
+    with_rows = {*placement.in_run, *earlier.kept}
+    has_work = with_rows or earlier.emptied or is_unfinished(use_case, interval)
     return IngestReport(
         use_case=use_case.name,
-        outcome="done" if replaced or kept_days else "no data",
+        outcome="done" if has_work else "no data",
         first=interval.first,
         last=interval.last,
         files=len(files),
         unread_files=unread_files(use_case),
-        kept_days=kept_days,
-        missing_days=[day for day in interval.days if day not in replaced and day not in kept_days],
+        kept_days=earlier.kept,
+        emptied_days=earlier.emptied,
+        missing_days=[day for day in interval.days if day not in with_rows],
         rows_read=placement.read,
-        rows=sum(replaced.values()),
+        rows=sum(placement.in_run.values()),
         elsewhere=placement.elsewhere,
         unplaced=placement.unplaced,
     )
@@ -164,8 +177,8 @@ def _reason_for_no_partition(time: Column, first: Column) -> Column:
 
 def _replace(
     spark: SparkSession, use_case: UseCase, interval: Interval, files: list[UPath], run: str
-) -> Placement:
-    """Replace the partitions that have raw rows, and the rows that belong to no partition.
+) -> tuple[Placement, Earlier]:
+    """Replace the rows of the run's partitions, and those that belong to no partition.
 
     If a file changes, comes or goes before the rows are written, all are read again.
     """
@@ -178,11 +191,12 @@ def _replace(
                 files_now = raw_files(use_case, interval)
                 if file_states(files_now) == seen:
                     _write_unplaced(spark, use_case, rows, placement, run)
-                    _write(held, table, interval, rows, placement, run)
-                    return placement
+                    earlier = _earlier(spark, table, interval, placement, files)
+                    _write(held, table, interval, rows, placement, earlier, files, run)
+                    return placement, earlier
         logger.info("raw files have changed in the meantime: they are read again")
         files = files_now
-    return NOTHING
+    return NOTHING, _earlier(spark, Table(use_case, BRONZE), interval, NOTHING, [])
 
 
 @contextmanager
@@ -260,35 +274,62 @@ def _write_unplaced(
         held.replace(unplaced, where, Note(spans=[], run=run))
 
 
+def _earlier(
+    spark: SparkSession,
+    table: Table,
+    interval: Interval,
+    placement: Placement,
+    files: list[UPath],
+) -> Earlier:
+    """What bronze has of the days without raw rows, by whether their files have been read."""
+    if len(placement.in_run) == len(interval.days) or not table.exists:
+        return Earlier([], [])
+    rows = table.read(spark, interval.predicate())
+    read = {file.name for file in files}
+    kept: set[date] = set()
+    emptied: set[date] = set()
+    for day, name in rows.select(EVENT_DATE, SOURCE).distinct().collect():
+        if day not in placement.in_run:
+            (emptied if name in read else kept).add(day)
+    return Earlier(sorted(kept), sorted(emptied))
+
+
 def _write(
     held: HeldTable,
     table: Table,
     interval: Interval,
     rows: DataFrame,
     placement: Placement,
+    earlier: Earlier,
+    files: list[UPath],
     run: str,
 ) -> None:
-    """Replace the partitions that have raw rows."""
-    if not placement.in_run:
+    """Replace the partitions that have raw rows, and those that have lost rows."""
+    days = sorted({*placement.in_run, *earlier.emptied})
+    if not days:
         return
-    days = sorted(placement.in_run)
     where = f"{interval.predicate()} AND {on_days(days)}"
     placed = rows.where(where).where(F.size(REASONS) == 0).drop(REASONS)
-    if table.use_case.unit == "hour" and table.exists:
+    if earlier.emptied or (table.use_case.unit == "hour" and table.exists):
         placed = placed.unionByName(
-            _hours_without_raw_rows(table, placed, where), allowMissingColumns=True
+            _rows_of_gone_files(table, placed, where, files), allowMissingColumns=True
         )
     # Partitions begin at midnight, or at an hour of their day.
-    spans = [span for span in interval.partitions if span[0].date() in placement.in_run]
+    spans = [span for span in interval.partitions if span[0].date() in days]
     held.replace(placed, where, Note(spans=spans, run=run))
 
 
-def _hours_without_raw_rows(table: Table, raw: DataFrame, where: str) -> DataFrame:
-    """The table's rows in the hours for which there are no raw rows.
+def _rows_of_gone_files(
+    table: Table, placed: DataFrame, where: str, files: list[UPath]
+) -> DataFrame:
+    """The table's rows, from files that are gone, in partitions without raw rows.
 
     They are written again: a condition that leaves them out might have to list thousands of hours.
     """
-    hour = F.date_trunc("hour", EVENT_TIME).alias("hour")
-    raw_hours = raw.select(hour).distinct()
-    rows = table.read(raw.sparkSession, where).select("*", hour)
-    return rows.join(raw_hours, "hour", "left_anti").drop("hour")
+    partition = F.date_trunc(table.use_case.unit or "day", EVENT_TIME).alias("__partition")
+    with_raw_rows = placed.select(partition).distinct()
+    rows = table.read(placed.sparkSession, where)
+    gone = rows.where(~F.col(SOURCE).isin([file.name for file in files])).select("*", partition)
+    kept = gone.join(with_raw_rows, "__partition", "left_anti")
+    # Not a column that is no longer declared: the table refuses it for days, too.
+    return kept.select([quote(name) for name in placed.columns if name in rows.columns])

@@ -33,6 +33,7 @@ def lookup(spark: SparkSession, use_case: UseCase, name: str) -> DataFrame:
         rename=declared.rename,
         place=f"data.lookups.{name}.",
         encoding=file_format.encoding,
+        texts=frozenset(name for name, kind in declared.columns.items() if kind == "string"),
     )
     null_values = data.null_values if declared.null_values is None else declared.null_values
     typing = Typing(
@@ -44,8 +45,14 @@ def lookup(spark: SparkSession, use_case: UseCase, name: str) -> DataFrame:
     )
     with readable_files():
         rows = typed(read_files(spark, [file], columns, file_format), typing).cache()
+        is_empty = rows.isEmpty()
         unreadable = rows.where(F.size(UNREADABLE) > 0)
         examples = unreadable.select(f"{RAW}.{SOURCE_LINE}", UNREADABLE).limit(LISTED).collect()
+    if is_empty:
+        raise UpdraftError(
+            f"lookup {name}: {file}: found no rows, expected at least one: all rows that join it "
+            "would have nulls. Copy the file again, or remove the lookup."
+        )
     if examples:
         listed = "; ".join(f"line {line}: {', '.join(reasons)}" for line, reasons in examples)
         raise UpdraftError(

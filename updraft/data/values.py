@@ -5,7 +5,7 @@ A text whose value the type can hold without loss is that value; any other text 
 - ``int`` (32 bits) and ``bigint`` (64 bits): a number without a fraction, such as ``19``, ``+7``,
   ``19.0`` and ``1e3``.
 - ``double``: a number, such as ``.5``, ``5.`` and ``-1.5E-3``; not a whole number that a double
-  cannot hold, nor one beyond its range, nor words such as NaN.
+  cannot hold, nor one beyond its range or so small that it would be zero, nor words such as NaN.
 - ``boolean``: true, t, yes, y, 1 and false, f, no, n, 0, in upper or lower case; also 1.0 and 0.0.
 - ``date``: ``2024-01-31``, also with a time of day if that is midnight.
 - ``timestamp``: a date, or a date and a time such as ``2024-01-31 10:00``, with a blank or a T
@@ -15,6 +15,7 @@ A text whose value the type can hold without loss is that value; any other text 
 Numbers have the decimal mark, and maybe the mark between thousands, of the use case's format.
 """
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -42,12 +43,15 @@ BOOLEANS = {
 }
 # The largest whole number up to which a double holds every whole number.
 EXACT_DIGITS = 15
+# A whole number of more digits, or perhaps one; and a number that is not zero.
+LONG_WHOLE = rf"^-?(?:[0-9]{{{EXACT_DIGITS + 1},}}(?:\.0*)?|[0-9.]{{{EXACT_DIGITS + 1},}}[eE].*)$"
+NOT_ZERO = r"^-?[0.]*[1-9]"
 SHORT_WHOLE = r"^[+-]?[0-9]{1,18}$"  # Surely within 64 bits.
 NOT_FINITE = r"(?i)^[+-]?(nan|inf|infinity)$"
 TIMESTAMP = re.compile(
     r"(?P<year>\d{4})-(?P<month>\d{1,2})-(?P<day>\d{1,2})"
     r"(?:[Tt ](?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:\.(?P<decimals>\d+))?)?"
-    r" ?(?P<offset>[Zz]|UTC|[+-]\d{2}(?::?\d{2})?)?)?",
+    r" ?(?P<offset>[Zz]|UTC|[+-]\d{2}(?::?[0-5]\d)?)?)?",
     re.ASCII,
 )
 MICROSECONDS = 6  # Digits of a second's decimals.
@@ -114,21 +118,29 @@ def _numbers(texts: pa.Array, marks: Marks) -> pa.Array:
 
 
 def _doubles(numbers: pa.Array) -> pa.Array:
-    long_whole = pc.fill_null(
-        pc.match_substring_regex(numbers, rf"^-?[0-9]{{{EXACT_DIGITS + 1},}}(\.0*)?$"), False
-    )
-    if pc.any(long_whole).as_py():
-        return _by_unique_text(numbers, _exact_double, pa.float64())
-    return numbers.cast(pa.float64())
+    if pc.any(pc.match_substring_regex(numbers, LONG_WHOLE)).as_py():
+        values = _by_unique_text(numbers, _exact_double, pa.float64())
+    else:
+        values = numbers.cast(pa.float64())
+    is_lost = pc.and_(pc.equal(values, 0.0), pc.match_substring_regex(numbers, NOT_ZERO))
+    return pc.if_else(pc.fill_null(is_lost, False), pa.scalar(None, pa.float64()), values)
 
 
 def _exact_double(number: str) -> float | None:
+    """A number's value; None for a whole number of many digits that a double does not hold.
+
+    With an exponent, its digits may be those of the double rounded to as many digits.
+    """
     value = float(number)
-    whole, _, decimals = number.lstrip("-").partition(".")
-    is_whole = whole.isdigit() and not decimals.strip("0")
-    if is_whole and len(whole) > EXACT_DIGITS and value != Decimal(number):
-        return None
-    return value
+    if re.match(LONG_WHOLE, number) is None or not math.isfinite(value) or value == 0:
+        return value
+    exact = Decimal(number)
+    is_whole = exact == exact.to_integral_value()
+    if not is_whole or exact == value:
+        return value
+    decimals = len(exact.as_tuple().digits) - 1
+    is_rounded = "e" in number.lower() and exact == Decimal(f"{value:.{decimals}e}")
+    return value if is_rounded else None
 
 
 def _whole_numbers(numbers: pa.Array, arrow_type: pa.DataType) -> pa.Array:

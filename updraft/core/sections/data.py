@@ -1,6 +1,5 @@
 """The section ``data``: raw files, columns, event time, key, label, and further outputs."""
 
-from collections import Counter
 from typing import Any
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
@@ -12,9 +11,9 @@ from updraft.core.sections.base import Share, Strict, context_of
 from updraft.core.sections.data_parts import (
     Catalog,
     ColumnType,
-    Lookup,
-    LookupName,
+    Lookups,
     Target,
+    check_names,
     leads_to_columns,
 )
 from updraft.core.sections.file_format import FileFormat
@@ -27,12 +26,8 @@ RESERVED = {
     schema.EVENT_DATE,
     schema.LABEL,
     schema.SPLIT,
-    "raw",
-    "reasons",
-    "corrupt_record",
-    "source_file",
-    "source_line",
-    "source_time",
+    schema.REASONS,
+    *schema.SOURCE_COLUMNS,
 }
 
 
@@ -71,7 +66,7 @@ class Data(Strict):
         [], description="Columns not yet known at prediction time; features.sql sees none of them."
     )
     target: Target | None = Field(None, description="The label; kind clustering has none.")
-    lookups: dict[LookupName, Lookup] = Field(
+    lookups: Lookups = Field(
         {},
         description="Small tables next to the raw files, by the name that features.sql uses.",
     )
@@ -121,17 +116,7 @@ class Data(Strict):
     @field_validator("columns")
     @classmethod
     def _are_not_reserved(cls, columns: dict[str, ColumnType]) -> dict[str, ColumnType]:
-        reserved = {name.lower() for name in columns} & RESERVED
-        if reserved:
-            raise ValueError(
-                f"{sorted(reserved)} are names of Updraft's own columns; name them otherwise"
-            )
-        counts = Counter(name.lower() for name in columns)
-        repeated = sorted(name for name, count in counts.items() if count > 1)
-        if repeated:
-            raise ValueError(
-                f"{repeated} differ only in upper and lower case, which Spark does not distinguish"
-            )
+        check_names(columns, RESERVED)
         return columns
 
     @field_validator("rename")

@@ -1,5 +1,7 @@
 """The sections inside ``data``: ``target``, ``lookups`` and ``catalog``."""
 
+from collections import Counter
+from collections.abc import Collection, Iterable
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
@@ -24,15 +26,35 @@ TABLES = {
 }
 
 
-def _is_not_a_view(name: str) -> str:
-    if name in VIEWS:
-        raise ValueError(f"is what features.sql calls {VIEWS[name]}; name the lookup otherwise")
-    return name
+def check_names(columns: Iterable[str], reserved: Collection[str]) -> None:
+    """Refuse names of columns that Updraft uses itself, or that Spark does not tell apart.
+
+    Raises:
+        ValueError: names them.
+    """
+    taken = sorted(
+        name for name in columns if name.lower() in reserved or name.startswith(schema.INTERNAL)
+    )
+    if taken:
+        raise ValueError(
+            f"{taken} are names of Updraft's own columns, as are all that begin with "
+            f"{schema.INTERNAL}; name them otherwise, with rename if a file has them"
+        )
+    check_case(columns)
 
 
-LookupName = Annotated[
-    str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$"), AfterValidator(_is_not_a_view)
-]
+def check_case(names: Iterable[str]) -> None:
+    """Refuse names that Spark does not tell apart.
+
+    Raises:
+        ValueError: names them.
+    """
+    counts = Counter(name.lower() for name in names)
+    repeated = sorted(name for name, count in counts.items() if count > 1)
+    if repeated:
+        raise ValueError(
+            f"{repeated} differ only in upper and lower case, which Spark does not distinguish"
+        )
 
 
 def leads_to_columns(rename: dict[str, str], info: ValidationInfo) -> dict[str, str]:
@@ -66,6 +88,12 @@ class Lookup(Strict):
         None, description="How the file is read; by default as the raw files are."
     )
 
+    @field_validator("columns")
+    @classmethod
+    def _have_names_of_their_own(cls, columns: dict[str, ColumnType]) -> dict[str, ColumnType]:
+        check_names(columns, schema.SOURCE_COLUMNS)
+        return columns
+
     @field_validator("file")
     @classmethod
     def _is_of_a_known_format(cls, file: str) -> str:
@@ -77,6 +105,24 @@ class Lookup(Strict):
     @classmethod
     def _leads_to_columns(cls, rename: dict[str, str], info: ValidationInfo) -> dict[str, str]:
         return leads_to_columns(rename, info)
+
+
+def _is_not_a_view(name: str) -> str:
+    view = VIEWS.get(name.lower())
+    if view is not None:
+        raise ValueError(f"is what features.sql calls {view}; name the lookup otherwise")
+    return name
+
+
+def _differ(lookups: dict[str, Lookup]) -> dict[str, Lookup]:
+    check_case(lookups)
+    return lookups
+
+
+LookupName = Annotated[
+    str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$"), AfterValidator(_is_not_a_view)
+]
+Lookups = Annotated[dict[LookupName, Lookup], AfterValidator(_differ)]
 
 
 class Target(Strict):

@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 from updraft.core.sections.base import Strict
 
 SAMPLE = "a,1;b\n"  # Characters that every encoding of text has.
+ANY_BYTES = bytes(range(256))  # A decoder of text replaces those that are none, in any file.
 
 
 class FileFormat(Strict):
@@ -20,7 +21,9 @@ class FileFormat(Strict):
     )
     quote: str = Field('"', description="Around fields with separators; empty: none has a meaning.")
     escape: str | None = Field(
-        None, description="In front of a quote that is text; by default a quote is written twice."
+        None,
+        description="In front of a quote that is text, and there of itself; elsewhere it is text. "
+        "By default a quote is written twice.",
     )
     decimal: str = Field(".", description="In front of the decimals of a number.")
     thousands: str | None = Field(None, description="Between groups of three digits of a number.")
@@ -59,8 +62,9 @@ class FileFormat(Strict):
     @classmethod
     def _is_an_encoding_of_text(cls, encoding: str) -> str:
         try:
-            content = io.TextIOWrapper(io.BytesIO(SAMPLE.encode(encoding)), encoding=encoding)
-            is_text = content.read() == SAMPLE
+            content = io.BytesIO(SAMPLE.encode(encoding) + ANY_BYTES)
+            text = io.TextIOWrapper(content, encoding=encoding, errors="replace")
+            is_text = text.read().startswith(SAMPLE)
         except (LookupError, UnicodeError):
             is_text = False
         if not is_text:
@@ -75,4 +79,6 @@ class FileFormat(Strict):
             raise ValueError(f"separator, quote: both are {self.quote!r}")
         if self.escape is not None and self.escape == self.separator:
             raise ValueError(f"separator, escape: both are {self.escape!r}")
+        if self.escape is not None and not self.quote:
+            raise ValueError("escape: stands in front of quotes, but quote is empty: leave it out")
         return self

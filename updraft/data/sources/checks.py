@@ -23,6 +23,7 @@ class Declared:
         rename: From a name in a file to the column's own.
         place: The place of ``columns`` and ``rename`` in use_case.yaml, with a dot behind it.
         encoding: What the text of the files is said to be encoded in.
+        texts: The columns of text; in those of all other types, numbers have the format's marks.
     """
 
     columns: tuple[str, ...]
@@ -30,6 +31,11 @@ class Declared:
     rename: Mapping[str, str]
     place: str
     encoding: str
+    texts: frozenset[str] = frozenset()
+
+    def names(self, column: str) -> tuple[str, ...]:
+        """All names under which files may have a column."""
+        return (column, *(name for name, own in self.rename.items() if own == column))
 
 
 def fits(names: Sequence[str], declared: Declared) -> bool:
@@ -43,16 +49,16 @@ def fits(names: Sequence[str], declared: Declared) -> bool:
     )
 
 
-def check_columns(file: UPath, names: Sequence[str], declared: Declared) -> dict[str, str]:
-    """Return the declared columns that a file has, each with its name in the file.
+def check_columns(file: UPath, names: Sequence[str], declared: Declared) -> None:
+    """Check that a file with these names has the declared columns, and no others.
 
     Raises:
         UpdraftError: the message names the columns that are missing and those that are not
             declared, with the nearest declared name.
     """
-    columns = {declared.rename.get(name, name): name for name in names}
     if fits(names, declared):
-        return columns
+        return
+    columns = {declared.rename.get(name, name) for name in names}
     missing = [
         name for name in declared.columns if name not in columns and name not in declared.optional
     ]

@@ -1,8 +1,9 @@
 """Raw files in CSV, read by Python's csv module."""
 
 import csv
+import re
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import TextIO
 
 from updraft.core.file_names import suffix_of
@@ -21,9 +22,8 @@ def default_separator(name: str) -> str:
 
 def read_header(text: TextIO, file_format: FileFormat, separator: str) -> list[str] | None:
     """The names in the first line that is not blank; None if there is none."""
-    for record in _records(_Lines(text), file_format, separator):
-        values = record.values if record.values is not None else [record.corrupt or ""]
-        return [(value or "").strip() for value in values]
+    for _, values in _records(_Lines(text), _Dialect(file_format, separator)):
+        return [value.strip() for value in values or [""]]
     return None
 
 
@@ -32,36 +32,110 @@ def csv_records(
 ) -> Iterator[Record]:
     """The records after the header; those without ``width`` fields are corrupt.
 
-    If a corrupt record spans several lines, only its first line is taken for corrupt, and reading
-    resumes on the next: so a quote that is never closed does not take other rows with it.
+    A record that breaks off at a quote which is never closed ends with the line of that quote, and
+    reading resumes on the next: so the quote does not take other rows with it. A record whose
+    quotes are all closed has a wrong number of fields, but no other row in it.
     """
     lines = _Lines(text)
-    records = _records(lines, file_format, separator)
+    dialect = _Dialect(file_format, separator)
+    records = _records(lines, dialect)
     if file_format.header:
         next(records, None)
-    for record in records:
-        if record.values is not None and len(record.values) == width:
-            yield record
+    for line, values in records:
+        if values is not None and len(values) == width:
+            yield Record(line, list(values), None)
             continue
-        yield Record(record.line, None, lines.first_of_record())
-        lines.resume_after_first()
+        if values is None:
+            lines.resume_after(dialect.closed_lines(lines.of_record) + 1)
+        yield Record(line, None, "".join(lines.of_record).rstrip("\r\n"))
+
+
+class _Dialect:
+    """How fields are separated and quoted, for the csv module and for what it cannot parse."""
+
+    def __init__(self, file_format: FileFormat, separator: str) -> None:
+        self.separator = separator
+        self.quote = file_format.quote
+        # As a quote in front of a quote, which is the default.
+        self.escape = None if file_format.escape == file_format.quote else file_format.escape
+
+    def reader(self, lines: Iterable[str]) -> Iterator[list[str]]:
+        return csv.reader(
+            lines if self.escape is None else map(self._protected(self.escape), lines),
+            delimiter=self.separator,
+            quotechar=self.quote or None,
+            quoting=csv.QUOTE_MINIMAL if self.quote else csv.QUOTE_NONE,
+            escapechar=self.escape,
+            doublequote=self.escape is None,
+            strict=True,
+        )
+
+    def closed_lines(self, lines: list[str]) -> int:
+        """The number of a record's lines in front of that with the field that cannot be parsed."""
+        if not self.quote:
+            return 0
+        quote, separator = re.escape(self.quote), re.escape(self.separator)
+        if self.escape is None:
+            inside = f"[^{quote}]|{quote}{quote}"
+        else:
+            escape = re.escape(self.escape)
+            inside = f"[^{quote}{escape}]|{escape}."
+            lines = [self._protected(self.escape)(line) for line in lines]
+        quoted = f"{quote}(?:{inside})*+{quote}"
+        fields = re.compile(
+            f"(?:(?:{quoted}|(?!{quote})[^{separator}\r\n]*+){separator})*+", re.DOTALL
+        )
+        match = fields.match("".join(lines))
+        assert match is not None
+        return sum(1 for end in _ends(lines) if end <= match.end())
+
+    def _protected(self, escape: str) -> Callable[[str], str]:
+        """Double the escape characters of a line that are not in front of a quote.
+
+        For the csv module, an escape character in front of any other one is nothing itself.
+        """
+        others = re.compile(f"{re.escape(escape)}++(?!{re.escape(self.quote)})")
+        return lambda line: others.sub(lambda found: found[0] * 2, line)
+
+
+def _ends(lines: list[str]) -> Iterator[int]:
+    """Where each line ends in the joined text."""
+    end = 0
+    for line in lines:
+        end += len(line)
+        yield end
 
 
 class _Lines:
-    """The lines of a text, which remembers those of the present record."""
+    """The lines of a text, which remembers those of the present record.
+
+    If the first one ends with a line feed, a carriage return alone ends none.
+    """
 
     def __init__(self, lines: Iterable[str]) -> None:
         self.lines = iter(lines)
         self.number = 1  # Of the first line of the present record.
         self.of_record: list[str] = []
         self.again: deque[str] = deque()
+        self.has_line_feeds: bool | None = None
 
     def __iter__(self) -> Iterator[str]:
         return self
 
     def __next__(self) -> str:
-        line = self.again.popleft() if self.again else next(self.lines)
+        line = self.again.popleft() if self.again else self._following()
         self.of_record.append(line)
+        return line
+
+    def _following(self) -> str:
+        line = next(self.lines)
+        if self.has_line_feeds is None:
+            self.has_line_feeds = line.endswith("\n")
+        while self.has_line_feeds and line.endswith("\r"):
+            rest = next(self.lines, "")
+            if not rest:
+                break
+            line += rest
         return line
 
     def begin_record(self) -> None:
@@ -72,35 +146,23 @@ class _Lines:
         """Whether the record has no text at all; a quoted empty text is one."""
         return not "".join(self.of_record).strip()
 
-    def first_of_record(self) -> str:
-        return self.of_record[0].rstrip("\r\n")
-
-    def resume_after_first(self) -> None:
-        """Give the lines after the first of the present record again."""
-        self.again.extendleft(reversed(self.of_record[1:]))
-        del self.of_record[1:]
+    def resume_after(self, number: int) -> None:
+        """Give the lines after the first ones of the present record again."""
+        self.again.extendleft(reversed(self.of_record[number:]))
+        del self.of_record[number:]
 
 
-def _records(lines: _Lines, file_format: FileFormat, separator: str) -> Iterator[Record]:
-    reader = csv.reader(
-        lines,
-        delimiter=separator,
-        quotechar=file_format.quote or None,
-        quoting=csv.QUOTE_MINIMAL if file_format.quote else csv.QUOTE_NONE,
-        escapechar=file_format.escape,
-        doublequote=file_format.escape is None,
-        strict=True,
-    )
+def _records(lines: _Lines, dialect: _Dialect) -> Iterator[tuple[int, list[str] | None]]:
+    """The fields of each record with its first line; None where they cannot be parsed."""
+    reader = dialect.reader(lines)
     while True:
         lines.begin_record()
-        values: Sequence[str] | None
+        values: list[str] | None
         try:
             values = next(reader)
         except StopIteration:
             return
         except csv.Error:
             values = None
-        if values is None:
-            yield Record(lines.number, None, lines.first_of_record())
-        elif values and not (len(values) == 1 and lines.is_blank_record()):
-            yield Record(lines.number, list(values), None)
+        if values is None or (values and not (len(values) == 1 and lines.is_blank_record())):
+            yield lines.number, values

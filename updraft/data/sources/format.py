@@ -9,6 +9,7 @@ from datetime import datetime
 from lzma import LZMAError
 from typing import NamedTuple, TextIO
 
+import pyarrow as pa
 from upath import UPath
 
 from updraft.core.errors import UpdraftError
@@ -23,6 +24,7 @@ BYTE_ORDER_MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
+NEED_A_MARK = ("utf-16", "utf-32")  # By Python's names. Without one, they do not say the order.
 MARK_LENGTH = 4
 
 
@@ -61,16 +63,19 @@ def open_text(file: UPath, file_format: FileFormat) -> Iterator[TextIO]:
     Bytes that are not text in the encoding become the replacement character.
 
     Raises:
-        UpdraftError: its compression is broken, for instance because it was not copied completely.
+        UpdraftError: its compression is broken, for instance because it was not copied completely;
+            or it has no byte order mark, and its encoding needs one.
     """
     compression = file_format.compression or compression_of(file.name)
     if compression == "none":
         compression = None
     try:
-        with file.fs.open(file.path, "rb", compression=compression) as content:
-            start = content.read(MARK_LENGTH)
-            content.seek(0)
-            encoding = _marked_encoding(start) or file_format.encoding
+        with _open_bytes(file, compression) as content:
+            start = content.peek(MARK_LENGTH)[:MARK_LENGTH]
+            marked = _marked_encoding(start)
+            if start and marked is None:
+                _check_order(file, file_format.encoding)
+            encoding = marked or file_format.encoding
             yield io.TextIOWrapper(content, encoding, errors="replace", newline="")
     except (EOFError, zlib.error, LZMAError, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
@@ -79,6 +84,28 @@ def open_text(file: UPath, file_format: FileFormat) -> Iterator[TextIO]:
             f"{file}: found broken {compression or 'text'}: {error}. Expected a complete file. "
             "Copy it again; if it is compressed otherwise, set format.compression."
         ) from None
+
+
+@contextmanager
+def _open_bytes(file: UPath, compression: str | None) -> Iterator[io.BufferedReader]:
+    """Open a file without its compression."""
+    if compression != "zstd":
+        with file.fs.open(file.path, "rb", compression=compression) as content:
+            yield io.BufferedReader(content)
+        return
+    # fsspec's reader stops silently after the first of several frames, and where a file is cut off.
+    with file.fs.open(file.path, "rb") as packed:
+        yield io.BufferedReader(pa.CompressedInputStream(pa.PythonFile(packed, "r"), "zstd"))
+
+
+def _check_order(file: UPath, encoding: str) -> None:
+    name = codecs.lookup(encoding).name
+    if name in NEED_A_MARK:
+        raise UpdraftError(
+            f"{file}: found no byte order mark at its start, expected one with format.encoding "
+            f"{encoding}. Set it to {name}-le or {name}-be if the file is in that order, or to the "
+            "file's own encoding; or save the file with a mark."
+        )
 
 
 def _marked_encoding(start: bytes) -> str | None:

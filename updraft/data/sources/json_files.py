@@ -15,24 +15,38 @@ class _Number(str):
     """A number as it is spelt in the file."""
 
 
-def json_records(text: TextIO, columns: Sequence[str], decimal: str) -> Iterator[Record]:
+def json_records(
+    text: TextIO, columns: Sequence[Sequence[str]], decimals: Sequence[str]
+) -> Iterator[Record]:
     """The objects of a file as records; what is not an object is corrupt.
 
-    ``decimal``: the mark that numbers get in place of their point.
+    So is an object with values under two names of a column. ``columns``: the names of each column.
+    ``decimals``: the mark that numbers of each column get in place of their point.
     """
+    first_names = [names[0] for names in columns]
+    others = [(number, names[1:]) for number, names in enumerate(columns) if names[1:]]
     for line, value, source in _values(text):
-        if isinstance(value, dict):
-            values = [as_text(value.get(name), decimal) for name in columns]
-            yield Record(line, values, None)
-        else:
+        if not isinstance(value, dict):
             yield Record(line, None, source)
+            continue
+        values = [value.get(name) for name in first_names]
+        is_clear = True
+        for number, names in others:
+            found = [value[name] for name in names if value.get(name) is not None]
+            is_clear = is_clear and len(found) + (values[number] is not None) <= 1
+            values[number] = found[0] if found else values[number]
+        if is_clear:
+            yield Record(line, list(map(as_text, values, decimals)), None)
+        else:
+            yield Record(line, None, _json(value))
 
 
-def json_keys(text: TextIO) -> set[str]:
-    """Every key of every object of a file."""
-    keys: set[str] = set()
+def json_keys(text: TextIO) -> set[str] | None:
+    """Every key of every object of a file; None if there is no object."""
+    keys: set[str] | None = None
     for _, value, _ in _values(text):
         if isinstance(value, dict):
+            keys = keys or set()
             keys.update(value)
     return keys
 

@@ -4,7 +4,7 @@ Each part is read by its own schema: in one part a column may have another type,
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import unquote
@@ -21,24 +21,29 @@ END_OF_FILE = b"PAR1"
 NO_VALUE = "__HIVE_DEFAULT_PARTITION__"  # In the name of a folder.
 
 
-def parquet_columns(file: UPath) -> list[list[str]]:
+def parquet_columns(file: UPath) -> dict[UPath, list[str]]:
     """The columns of each part, those in the names of its folders included.
 
     Raises:
         UpdraftError: a part was not copied completely, or there is none.
     """
-    columns = []
+    columns = {}
     for part in parts(file):
         _check_end(part)
         with _readable(part), part.open("rb") as content:
             names = list(parquet.read_schema(content).names)
         folders = [name for name in values_of_folders(file, part) if name not in names]
-        columns.append(names + folders)
+        columns[part] = names + folders
     return columns
 
 
-def parquet_batches(file: UPath, rows: int, decimal: str) -> Iterator[dict[str, pa.Array]]:
-    """The columns of at most ``rows`` rows at a time, as text."""
+def parquet_batches(
+    file: UPath, rows: int, decimal: str, texts: Collection[str]
+) -> Iterator[dict[str, pa.Array]]:
+    """The columns of at most ``rows`` rows at a time, as text.
+
+    ``decimal``: the mark that numbers get in place of their point, but in the columns ``texts``.
+    """
     for part in parts(file):
         in_folders = values_of_folders(file, part)
         with _readable(part), part.open("rb") as content:
@@ -48,7 +53,8 @@ def parquet_batches(file: UPath, rows: int, decimal: str) -> Iterator[dict[str, 
                     for name, value in in_folders.items()
                 }
                 for name in batch.schema.names:
-                    columns[name] = as_text(batch.column(name), decimal)
+                    mark = "." if name in texts else decimal
+                    columns[name] = as_text(batch.column(name), mark)
                 yield columns
 
 
@@ -121,8 +127,11 @@ def as_text(values: pa.Array, decimal: str) -> pa.Array:
     if _is_text(kind):
         return _checked_text(values)
     if pa.types.is_nested(kind):
-        texts = [None if item is None else _json(item) for item in values.to_pylist()]
-        return pa.array(texts, pa.string())
+        try:
+            items = values.to_pylist()
+        except (ValueError, OverflowError):  # Python has no such text, or no such time.
+            items = [_plain(item) for item in values]
+        return pa.array([None if item is None else _json(item) for item in items], pa.string())
     return values.cast(pa.string())
 
 
@@ -170,8 +179,30 @@ def _checked_text(values: pa.Array) -> pa.Array:
         return pa.array(texts, pa.string())
 
 
+def _plain(value: pa.Scalar) -> Any:
+    """A value as Python has it; texts and times in it that Python cannot hold, as text."""
+    if not value.is_valid:
+        return None
+    if pa.types.is_struct(value.type):
+        names = [field.name for field in value.type]
+        return {name: _plain(value[number]) for number, name in enumerate(names)}
+    if pa.types.is_map(value.type):
+        return [list(_plain(pair).values()) for pair in value.values]
+    if pa.types.is_nested(value.type):
+        return [_plain(item) for item in value.values]
+    try:
+        return value.as_py()
+    except (ValueError, OverflowError):
+        return as_text(pa.array([value]), ".")[0].as_py()
+
+
 def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, default=str)
+    return json.dumps(value, ensure_ascii=False, default=_text)
+
+
+def _text(value: Any) -> str:
+    """What JSON has no form for; bytes as where they are not nested."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 @contextmanager

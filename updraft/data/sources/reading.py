@@ -6,9 +6,10 @@ The same readers serve raw files and lookups, so a file has one meaning.
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
+from typing import Any
 
 import pyarrow as pa
 from pyspark.errors import PySparkException
@@ -48,14 +49,16 @@ class Plan:
     """How one file is read, decided by the driver when it has checked the file's columns.
 
     Attributes:
-        columns: The declared columns that are read, each with its name in the file.
+        names: The names that each declared column may have in the file.
+        texts: The declared columns of text.
         fields: For CSV, the names of all fields in the file's order.
         separator: For CSV, what is between the fields.
     """
 
     file: RawFile
     file_format: FileFormat
-    columns: dict[str, str]
+    names: Mapping[str, tuple[str, ...]]
+    texts: frozenset[str]
     fields: tuple[str, ...] = ()
     separator: str = ","
 
@@ -140,7 +143,12 @@ def _unpack(batches: Batches) -> Iterator[pa.RecordBatch]:
 def _raw_reading(spark: SparkSession, use_case: UseCase, files: list[UPath]) -> _Reading:
     data = use_case.data
     declared = Declared(
-        tuple(data.columns), frozenset(data.optional), data.rename, "data.", data.format.encoding
+        columns=tuple(data.columns),
+        optional=frozenset(data.optional),
+        rename=data.rename,
+        place="data.",
+        encoding=data.format.encoding,
+        texts=frozenset(name for name, kind in data.columns.items() if kind == "string"),
     )
     typing = typing_of(use_case, event_time_columns(use_case))
     return _reading(spark, files, declared, data.format, typing if typing.columns else None)
@@ -205,29 +213,36 @@ def _raw_file(file: UPath) -> RawFile:
 
 def _keys_of_json(
     spark: SparkSession, files: list[UPath], file_format: FileFormat
-) -> dict[str, set[str]]:
-    """Every key of each JSON file, by its path: a file has to be read completely for that."""
+) -> dict[str, list[str] | None]:
+    """Every key of each JSON file, by its path: a file has to be read completely for that.
+
+    None for a file without any object.
+    """
     paths = [str(file) for file in files if file_kind(file.name) == "json"]
     if not paths:
         return {}
 
-    def keys(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def read(batches: Batches) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             for number in batch.column(0).to_pylist():
                 with open_text(UPath(paths[number]), file_format) as text:
-                    found = sorted(json_keys(text))
+                    keys = json_keys(text)
+                found = None if keys is None else sorted(keys)
                 yield pa.record_batch(
                     [pa.array([number], pa.int64()), pa.array([found], pa.list_(pa.string()))],
                     names=["file", "keys"],
                 )
 
     with readable_files():
-        rows = _numbers(spark, len(paths)).mapInArrow(keys, "file bigint, keys array<string>")
-        return {paths[row["file"]]: set(row["keys"]) for row in rows.collect()}
+        rows = _numbers(spark, len(paths)).mapInArrow(read, "file bigint, keys array<string>")
+        return {paths[row["file"]]: row["keys"] for row in rows.collect()}
 
 
 def _plan(
-    file: UPath, declared: Declared, file_format: FileFormat, keys: Mapping[str, set[str]]
+    file: UPath,
+    declared: Declared,
+    file_format: FileFormat,
+    keys: Mapping[str, Sequence[str] | None],
 ) -> Plan:
     """Check a file's columns.
 
@@ -235,29 +250,30 @@ def _plan(
         UpdraftError: they are not the declared ones.
     """
     kind = file_kind(file.name)
-    raw_file = _raw_file(file)
+    names = {column: declared.names(column) for column in declared.columns}
+    plan = Plan(_raw_file(file), file_format, names, declared.texts)
     if kind == "csv":
-        return _csv_plan(file, raw_file, declared, file_format)
+        return _csv_plan(file, plan, declared)
     if kind == "json":
-        names = sorted(keys[str(file)])
-        # Without any object there is nothing that could be wrong.
-        columns = check_columns(file, names, declared) if names else {}
-        return Plan(raw_file, file_format, columns)
-    union: dict[str, None] = {}
-    for part in parquet_columns(file):
-        union.update(dict.fromkeys(part))
-    return Plan(raw_file, file_format, check_columns(file, list(union), declared))
+        found = keys[str(file)]
+        # Without any object there is nothing that could be wrong. Objects differ in their names.
+        if found is not None:
+            columns = sorted({declared.rename.get(name, name) for name in found})
+            check_columns(file, columns, declared)
+    else:
+        for part, columns in parquet_columns(file).items():
+            check_columns(part, columns, declared)
+    return plan
 
 
-def _csv_plan(file: UPath, raw_file: RawFile, declared: Declared, file_format: FileFormat) -> Plan:
+def _csv_plan(file: UPath, plan: Plan, declared: Declared) -> Plan:
+    file_format = plan.file_format
     separator = file_format.separator or default_separator(file.name)
     if not file_format.header:
-        fields = declared.columns
-        columns = {name: name for name in fields}
-        return Plan(raw_file, file_format, columns, fields, separator)
+        return replace(plan, fields=declared.columns, separator=separator)
     header = _header(file, file_format, separator)
     if header is None:
-        return Plan(raw_file, file_format, {}, (), separator)
+        return replace(plan, separator=separator)
     if file_format.separator is None and not fits(header, declared):
         others = [other for other in SEPARATORS if other != separator]
         headers = {other: _header(file, file_format, other) or [] for other in others}
@@ -265,8 +281,8 @@ def _csv_plan(file: UPath, raw_file: RawFile, declared: Declared, file_format: F
         if len(fitting) == 1:
             separator = fitting[0]
             header = headers[separator]
-    columns = check_columns(file, header, declared)
-    return Plan(raw_file, file_format, columns, tuple(header), separator)
+    check_columns(file, header, declared)
+    return replace(plan, fields=tuple(header), separator=separator)
 
 
 def _header(file: UPath, file_format: FileFormat, separator: str) -> list[str] | None:
@@ -278,11 +294,13 @@ def _batches(plan: Plan, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
     """A file's rows, with a column of nulls for each declared column that it lacks."""
     file = UPath(plan.file.path)
     size = max(1, min(BATCH_ROWS, BATCH_CELLS // max(1, len(columns))))
+    decimal = plan.file_format.decimal
     if file_kind(plan.file.name) == "parquet":
         first = 1
-        for read in parquet_batches(file, size, plan.file_format.decimal):
+        texts = {name for column in plan.texts for name in plan.names[column]}
+        for read in parquet_batches(file, size, decimal, texts):
             rows = len(next(iter(read.values())))
-            arrays = [_of_parquet(read, plan, name, rows) for name in columns]
+            arrays = [_of_parquet(read, plan.names[column], rows) for column in columns]
             lines = pa.array(range(first, first + rows), pa.int64())
             yield _with_source(arrays, columns, pa.nulls(rows, pa.string()), lines, plan.file)
             first += rows
@@ -291,10 +309,11 @@ def _batches(plan: Plan, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         if file_kind(plan.file.name) == "csv":
             records = csv_records(text, plan.file_format, plan.separator, len(plan.fields))
             position = {field: number for number, field in enumerate(plan.fields)}
-            positions = [position.get(plan.columns.get(name, "")) for name in columns]
+            positions = [_first(position, plan.names[column]) for column in columns]
         else:
-            names = [plan.columns.get(name, name) for name in columns]
-            records = json_records(text, names, plan.file_format.decimal)
+            names = [plan.names[column] for column in columns]
+            decimals = ["." if column in plan.texts else decimal for column in columns]
+            records = json_records(text, names, decimals)
             positions = list(range(len(columns)))
         iterator = iter(records)
         while True:
@@ -304,11 +323,14 @@ def _batches(plan: Plan, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
             yield _batch_of_records(batch, positions, columns, plan.file)
 
 
-def _of_parquet(read: Mapping[str, pa.Array], plan: Plan, column: str, rows: int) -> pa.Array:
-    name = plan.columns.get(column)
-    if name is None or name not in read:
-        return pa.nulls(rows, pa.string())
-    return read[name]
+def _first(found: Mapping[str, Any], names: Sequence[str]) -> Any:
+    """What is found under one of a column's names; a file has at most one of them."""
+    return next((found[name] for name in names if name in found), None)
+
+
+def _of_parquet(read: Mapping[str, pa.Array], names: Sequence[str], rows: int) -> pa.Array:
+    found = _first(read, names)
+    return pa.nulls(rows, pa.string()) if found is None else found
 
 
 def _batch_of_records(
