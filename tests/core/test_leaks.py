@@ -11,10 +11,19 @@ from updraft.models.tracking import metric_key
 BASE: dict[str, Any] = {
     "input": "landing/t",
     "files": ["*.csv"],
-    "columns": {"k": "string", "Start": "timestamp", "stop": "timestamp", "y": "int", "a b": "int"},
+    "columns": {
+        "k": "string",
+        "Start": "timestamp",
+        "stop": "timestamp",
+        "y": "int",
+        "a b": "int",
+        "a`b": "int",
+        "1st": "int",
+        "2nd": "timestamp",
+    },
     "event_time": "Start",
     "key": ["k"],
-    "known_after": ["stop", "y", "a b"],
+    "known_after": ["stop", "y", "a b", "a`b", "2nd"],
 }
 
 
@@ -33,6 +42,8 @@ def data(sql: str, **changes: Any) -> Data:
         "clean.stop > clean.Start",
         "`a b` > 1",
         "CASE WHEN k = 'y' THEN y END",
+        "`a``b` > 0",
+        "2nd > 0",
     ],
 )
 def test_a_label_may_use_what_is_known_earlier_beside_what_is_not(sql: str) -> None:
@@ -50,6 +61,14 @@ def test_a_label_may_use_what_is_known_earlier_beside_what_is_not(sql: str) -> N
         ("start > 0", ["stop", "y"]),
         ("CASE WHEN Start > 0 THEN 'stop' END", ["stop"]),
         ("START > 0 -- stop", ["stop"]),
+        ("1.0", ["stop"]),
+        ("hour(event_time)", ["stop"]),
+        ("length(row_id)", ["stop"]),
+        ("1st > 0", ["stop"]),
+        ("`1st` > 0", ["stop"]),
+        ("y(Start)", ["y"]),
+        ("y.k", ["y"]),
+        ("named_struct('y', k).y", ["y"]),
     ],
 )
 def test_a_label_that_is_known_at_prediction_time_is_refused(
@@ -60,10 +79,10 @@ def test_a_label_that_is_known_at_prediction_time_is_refused(
         data(sql, known_after=known_after)
 
 
-@pytest.mark.parametrize("sql", ["STOP", "`Stop`", "coalesce(start, stop)"])
+@pytest.mark.parametrize("sql", ["STOP", "`Stop`", "coalesce(start, stop)", "coalesce(2nd, Start)"])
 def test_an_event_time_that_is_known_too_late_is_refused(sql: str) -> None:
     """(08.18) The same thought about another key."""
-    with pytest.raises(ValidationError, match=r"event_time: found \['stop'\]"):
+    with pytest.raises(ValidationError, match=r"event_time: found \['(stop|2nd)'\]"):
         data("y", event_time=sql)
 
 

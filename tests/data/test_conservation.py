@@ -268,15 +268,36 @@ def test_an_hour_is_refused_alone_and_in_its_day(
             validate.job(arguments(use_case, *interval))
 
 
+OWN_ROWS = """
+    SELECT row_id, event_time, avg(`no. of items`) OVER (PARTITION BY left(who, 1)) AS mean
+    FROM clean
+"""
+WITH_HISTORY = """
+    SELECT row_id, event_time, mean
+    FROM (SELECT *, avg(`no. of items`) OVER (PARTITION BY left(who, 1)) AS mean FROM clean)
+    WHERE event_date IN (SELECT event_date FROM days)
+"""
+
+
+@pytest.mark.parametrize(
+    ("history", "query", "expected"),
+    [
+        (0, OWN_ROWS, {1.5, 3.0, 4.5}),
+        (1, WITH_HISTORY, {1.5, 2.25, 3.75}),
+    ],
+)
 def test_a_range_gives_the_features_of_its_days(
-    spark: SparkSession, make: Make, landing: Path
+    spark: SparkSession,
+    make: Make,
+    landing: Path,
+    root: Path,
+    history: int,
+    query: str,
+    expected: set[float],
 ) -> None:
-    """(08.5) An average over a customer's rows sees no later day."""
-    use_case = make()
-    (use_case.folder / "features.sql").write_text(
-        "SELECT row_id, event_time, avg(`no. of items`) OVER (PARTITION BY left(who, 1)) AS mean "
-        "FROM clean"
-    )
+    """(08.5) An average over a customer's rows sees no later day, whatever the order of runs."""
+    use_case = make({"history": history})
+    (use_case.folder / "features.sql").write_text(query)
     rows = [f"2024-01-{day:02d} 10:00:00,a{n},1,{day * n}," for day in (1, 2, 3) for n in range(4)]
     (landing / "a.csv").write_text(lines(*rows))
 
@@ -285,12 +306,31 @@ def test_a_range_gives_the_features_of_its_days(
             row["row_id"]: row["mean"] for row in Table(use_case, FEATURES).read(spark).collect()
         }
 
-    run(use_case)
+    run(use_case, "2024-01-01", "2024-01-03")
     in_one_run = means()
     for day in ("2024-01-03", "2024-01-01", "2024-01-02"):
         run(use_case, day)
     assert means() == in_one_run
-    assert set(in_one_run.values()) == {1.5, 3.0, 4.5}
+    assert set(in_one_run.values()) == expected
+    assert not list((root / "scratch").iterdir())
+
+
+@pytest.mark.parametrize("history", [0, 1])
+def test_hours_see_no_later_hour(
+    spark: SparkSession, make: Make, landing: Path, history: int
+) -> None:
+    """(08.5) Neither in a range nor alone; with a history, they see the hours before."""
+    schedule = {"start": date(2024, 1, 1), "partition": "hour"}
+    use_case = make({"history": history}, schedule=schedule)
+    query = WITH_HISTORY if history else OWN_ROWS
+    (use_case.folder / "features.sql").write_text(query)
+    rows = [f"2024-01-01 {hour:02d}:30:00,a,1,{hour}," for hour in (3, 4, 5)]
+    (landing / "a.csv").write_text(lines(*rows))
+    run(use_case, "2024-01-01T03", "2024-01-01T05")
+    for _ in range(2):
+        means = {row["mean"] for row in Table(use_case, FEATURES).read(spark).collect()}
+        assert means == ({3.0, 3.5, 4.0} if history else {3.0, 4.0, 5.0})
+        features.job(arguments(use_case, "2024-01-01T04"))
 
 
 def test_a_corrected_day_that_was_refused_is_unfinished(

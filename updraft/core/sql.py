@@ -6,6 +6,7 @@ It needs a JVM, which parsing a DAG must not start.
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 from updraft.core.mistakes import Document, Mistake, suggest
@@ -13,14 +14,16 @@ from updraft.core.mistakes import Document, Mistake, suggest
 CLOSING = {"(": ")", "[": "]"}
 EXPRESSIONS = (("data", "event_time"), ("data", "target", "sql"))
 QUERY = ("SELECT", "WITH", "FROM", "VALUES", "TABLE")
+TYPED_LITERALS = ("DATE", "TIMESTAMP", "TIMESTAMP_NTZ", "TIMESTAMP_LTZ")
+COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 TOKEN = re.compile(
     r"""
       (?P<skip> --[^\n]* | /\*.*?\*/
-        | \b[rR]'[^']*' | \b[rR]"[^"]*" | '(?:[^'\\]|\\.)*' | "(?:[^"\\]|\\.)*" | `[^`]*` )
+        | \b[rR]'[^']*' | \b[rR]"[^"]*" | '(?:[^'\\]|\\.)*' | "(?:[^"\\]|\\.)*" | `(?:[^`]|``)*` )
     | (?P<open> [(\[] )
     | (?P<close> [)\]] )
     | (?P<endless> /\* | ['"`] )
-    | (?P<word> [^\W\d]\w* )
+    | (?P<word> \w+ )
     """,
     re.VERBOSE | re.DOTALL,
 )
@@ -42,14 +45,38 @@ def sql_mistakes(folder: Path, document: Document) -> list[Mistake]:
 
 
 def identifiers(text: str) -> set[str]:
-    """Return the words of an SQL text that may be columns: not those in strings or comments."""
+    """Return the words of an SQL text that may be columns.
+
+    These are not in strings or comments, and neither functions, tables nor fields of a struct. A
+    name of a lambda's parameter looks like a column.
+    """
     words = set()
-    for token in TOKEN.finditer(text):
+    tokens = [token for token in TOKEN.finditer(text) if not token.group().startswith(("--", "/*"))]
+    for token in tokens:
+        before = text[: token.start()].rstrip()
+        after = text[token.end() :].lstrip()
+        is_field = before.endswith((").", "]."))
+        if is_field or after.startswith((".", "(")):
+            continue
         if token.lastgroup == "word":
             words.add(token.group())
         elif token.group().startswith("`"):
-            words.add(token.group().strip("`"))
+            words.add(token.group()[1:-1].replace("``", "`"))
     return words
+
+
+def typed_literals(text: str) -> Iterator[tuple[str, str]]:
+    """Find literals such as ``DATE'2024-01-31'``.
+
+    Yields:
+        The keyword of each, and the text in quotes.
+    """
+    tokens = [token for token in TOKEN.finditer(text) if not token.group().startswith(("--", "/*"))]
+    for keyword, literal in pairwise(tokens):
+        between = COMMENT.sub("", text[keyword.end() : literal.start()])
+        is_typed = keyword.group().upper() in TYPED_LITERALS and not between.strip()
+        if is_typed and literal.group()[0] in "'\"rR":
+            yield keyword.group(), literal.group().lstrip("rR")[1:-1]
 
 
 def mistakes_in(text: str) -> Iterator[tuple[int, str]]:

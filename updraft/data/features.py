@@ -1,9 +1,11 @@
 """From clean rows to features: the use case's features.sql, with the label added separately."""
 
 import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import reduce
 
 from pyspark.sql import Column, DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
@@ -11,6 +13,7 @@ from pyspark.sql import types as T
 
 from updraft.core.errors import UpdraftError
 from updraft.core.interval import Interval, Span, on_days
+from updraft.core.locations import Location
 from updraft.core.reports import FeaturesReport
 from updraft.core.schema import (
     CLEAN,
@@ -23,19 +26,24 @@ from updraft.core.schema import (
     feature_names,
     quote,
 )
+from updraft.core.scratch import scratch_folder
 from updraft.core.use_case import UseCase
 from updraft.data.audited import check_audited
 from updraft.data.export import export_features, unregister
+from updraft.data.expressions import check_target
 from updraft.data.lineage import Note, changed_since
 from updraft.data.lookups import lookup
 from updraft.data.row_wise import check_repeatable, is_row_wise
 from updraft.data.splits import with_split
+from updraft.data.sql_errors import FEATURES_SQL, TARGET_SQL, sql_errors
 from updraft.data.tables import Table, event_date, partitions_of
 
 logger = logging.getLogger(__name__)
 
 MISSING = "missing"  # The category of a missing value, in training and in serving.
 IS_CLEAN = "__is_clean"  # True where a clean row has the same identity.
+IS_OUTSIDE = "__is_outside"  # True where a row does not lie in the partition it was built for.
+PROGRESS_SECONDS = 5
 LOST_LABEL = "__lost_label"  # The value of target.sql, if no label can be made of it.
 
 
@@ -43,7 +51,8 @@ LOST_LABEL = "__lost_label"  # The value of target.sql, if no label can be made 
 class NewRows:
     """Rows for the features table.
 
-    ``checked``: the rows, cached, beside ``IS_CLEAN`` and ``LOST_LABEL``. ``where``: the partitions
+    ``checked``: the rows, cached, beside ``IS_CLEAN``, ``IS_OUTSIDE`` and
+    ``LOST_LABEL``. ``where``: the partitions
     that they replace, which ``spans`` lists. ``clean_rows``: as many rows are expected; None with
     ``data.history``, where instead each row_id is expected once. ``labels``: how many clean rows of
     these partitions have a label.
@@ -57,7 +66,7 @@ class NewRows:
 
     @property
     def frame(self) -> DataFrame:
-        return self.checked.drop(IS_CLEAN, LOST_LABEL)
+        return self.checked.drop(IS_CLEAN, IS_OUTSIDE, LOST_LABEL)
 
 
 def build_features(
@@ -75,13 +84,11 @@ def build_features(
             does not return the expected rows.
     """
     check_audited(use_case, interval)
-    build = _build_with_history if use_case.data.history else _build_from_interval
     clean = Table(use_case, CLEAN)
     table = Table(use_case, FEATURES)
     while True:
         source = clean.as_input()
-        new_rows = build(spark, use_case, interval, source.version)
-        try:
+        with _new_rows(spark, use_case, interval, source.version) as new_rows:
             counts = _count(new_rows, use_case)
             _check_counts(new_rows, use_case, counts)
             with table.hold(spark) as held:
@@ -90,8 +97,6 @@ def build_features(
                     held.replace(new_rows.frame, new_rows.where, note)
                     export_features(new_rows.frame, use_case, new_rows.where)
                     return _report(new_rows, use_case, counts)
-        finally:
-            new_rows.checked.unpersist()
         logger.info("clean rows have changed in the meantime: the features are built again")
 
 
@@ -106,9 +111,7 @@ def rebuild_features(spark: SparkSession, use_case: UseCase, run: str) -> int:
     interval = Interval(days[0], days[-1], use_case.unit or "day")
     check_audited(use_case, interval)
     source = clean.as_input()
-    build = _build_with_history if use_case.data.history else _build_from_interval
-    new_rows = build(spark, use_case, interval, source.version)
-    try:
+    with _new_rows(spark, use_case, interval, source.version) as new_rows:
         counts = _count(new_rows, use_case)
         _check_counts(new_rows, use_case, counts)
         with Table(use_case, FEATURES).hold(spark) as held:
@@ -120,8 +123,6 @@ def rebuild_features(spark: SparkSession, use_case: UseCase, run: str) -> int:
             held.rewrite(new_rows.frame, Note(spans=new_rows.spans, inputs=[source], run=run))
         export_features(new_rows.frame, use_case, new_rows.where)
         return int(counts["rows"])
-    finally:
-        new_rows.checked.unpersist()
 
 
 def features(spark: SparkSession, use_case: UseCase, clean: DataFrame) -> DataFrame:
@@ -131,75 +132,162 @@ def features(spark: SparkSession, use_case: UseCase, clean: DataFrame) -> DataFr
     without nulls.
 
     Raises:
-        UpdraftError: a lookup's file, a column of ``IDENTITY`` or a usable type is missing.
+        UpdraftError: a lookup's file, a column of ``IDENTITY`` or a usable type is missing; or
+            the query cannot be computed, or not again with the same result.
     """
-    frame = _query(spark, use_case, clean)
-    check_repeatable(frame, use_case.folder / "features.sql")
-    missing = [name for name in IDENTITY if name not in frame.columns]
-    if missing:
-        raise UpdraftError(
-            f"{use_case.folder / 'features.sql'}: "
-            f"expected {', '.join(IDENTITY)} among its columns, missing {missing}."
-        )
-    names = feature_names(frame.columns)
-    return frame.select(*IDENTITY, *[_feature(use_case, frame, name) for name in names])
-
-
-def _query(spark: SparkSession, use_case: UseCase, clean: DataFrame) -> DataFrame:
-    """The result of features.sql."""
-    clean.drop(*use_case.data.known_after).createOrReplaceTempView("clean")
     unregister(spark, use_case)  # The table contains labels.
     for name in use_case.data.lookups:
         lookup(spark, use_case, name).createOrReplaceTempView(name)
-    return spark.sql(use_case.features_sql)
+    frame = _query(spark, use_case, clean)
+    file = use_case.folder / "features.sql"
+    check_repeatable(frame, use_case.features_sql, str(file))
+    missing = [name for name in IDENTITY if name not in frame.columns]
+    if missing:
+        raise UpdraftError(
+            f"{file}: expected {', '.join(IDENTITY)} among its columns, missing {missing}."
+        )
+    return _typed(use_case, frame)
+
+
+def _query(spark: SparkSession, use_case: UseCase, clean: DataFrame) -> DataFrame:
+    """The result of features.sql, with the lookups that are there."""
+    clean.drop(*use_case.data.known_after).createOrReplaceTempView("clean")
+    with sql_errors(use_case, FEATURES_SQL):
+        return spark.sql(use_case.features_sql)
+
+
+def _typed(use_case: UseCase, frame: DataFrame) -> DataFrame:
+    """The result of features.sql with each feature in its type."""
+    names = feature_names(frame.columns)
+    with sql_errors(use_case, FEATURES_SQL):
+        return frame.select(*IDENTITY, *[_feature(use_case, frame, name) for name in names])
+
+
+@contextmanager
+def _new_rows(
+    spark: SparkSession, use_case: UseCase, interval: Interval, version: int
+) -> Iterator[NewRows]:
+    """The new rows, and what they are computed from, until they have been written.
+
+    ``version``: of the clean rows.
+    """
+    check_target(spark, use_case)
+    build = _build_with_history if use_case.data.history else _build_from_interval
+    with scratch_folder() as folder:
+        new_rows = build(spark, use_case, interval, version, folder)
+        try:
+            yield new_rows
+        finally:
+            new_rows.checked.unpersist()
 
 
 def _build_from_interval(
-    spark: SparkSession, use_case: UseCase, interval: Interval, version: int
+    spark: SparkSession, use_case: UseCase, interval: Interval, version: int, folder: Location
 ) -> NewRows:
-    clean = Table(use_case, CLEAN).read(spark, interval.predicate(), version=version)
-    if is_row_wise(_query(spark, use_case, clean), "clean"):
-        frame = features(spark, use_case, clean)
-    else:
-        frame = _by_partition(spark, use_case, clean)
-    labels = _labels(use_case, clean)
-    labelled = with_split(frame.join(labels, IDENTITY, "left"), use_case).cache()
-    counts = labels.agg(F.count("*").alias("rows"), F.count(LABEL).alias("labels")).collect()[0]
     where = interval.predicate()
+    clean = Table(use_case, CLEAN).read(spark, where, version=version)
+    frame = features(spark, use_case, clean)
+    if is_row_wise(frame, "clean"):
+        frame = _marked(use_case, frame, where)
+    else:
+        frame = _by_partition(spark, use_case, clean, _with_rows(interval, clean), folder)
+    labels = _labels(use_case, clean)
+    with sql_errors(use_case, TARGET_SQL):
+        counts = labels.agg(F.count("*").alias("rows"), F.count(LABEL).alias("labels")).collect()[0]
+    with sql_errors(use_case, FEATURES_SQL):
+        labelled = with_split(frame.join(labels, IDENTITY, "left"), use_case).cache()
     return NewRows(labelled, where, interval.partitions, counts["rows"], counts["labels"])
 
 
-def _by_partition(spark: SparkSession, use_case: UseCase, clean: DataFrame) -> DataFrame:
-    """The features of each partition from its own rows alone, as if it were run alone."""
-    start = F.date_trunc(use_case.unit or "day", EVENT_TIME)
-    starts = clean.select(start.alias("start")).distinct().orderBy("start").collect()
-    frames = [features(spark, use_case, clean.where(start == row["start"])) for row in starts]
-    if not frames:
-        return features(spark, use_case, clean)
-    return reduce(DataFrame.unionByName, frames)
-
-
 def _build_with_history(
-    spark: SparkSession, use_case: UseCase, interval: Interval, version: int
+    spark: SparkSession, use_case: UseCase, interval: Interval, version: int, folder: Location
 ) -> NewRows:
-    table = Table(use_case, CLEAN)
-    history = timedelta(days=use_case.data.history)
+    clean = Table(use_case, CLEAN).read(spark, version=version)
     last_day = interval.end.date() - timedelta(days=1)
-    affected = Interval(interval.first, last_day + history)
-    days_with_rows = partitions_of(table.read(spark, affected.predicate(), version=version))
+    affected = Interval(interval.first, last_day + timedelta(days=use_case.data.history))
+    days_with_rows = partitions_of(clean.where(affected.predicate()))
     days = sorted({*interval.days, *days_with_rows})
-    earliest = interval.first - history
-    if use_case.unit == "month":
-        earliest = earliest.replace(day=1)
     unit = use_case.unit or "day"
-    clean = table.read(spark, Interval(earliest, days[-1], unit).predicate(), version=version)
-    view = spark.createDataFrame([(day,) for day in days], f"{EVENT_DATE} date")
-    view.createOrReplaceTempView("days")
-    labels = _labels(use_case, clean.where(on_days(days)))
-    frame = features(spark, use_case, clean).join(labels, IDENTITY, "left").cache()
-    known = labels.where(F.col(LABEL).isNotNull()).count() if use_case.data.target else 0
     spans = [span for day in days for span in Interval(day, day, unit).partitions]
-    return NewRows(frame, on_days(days), spans, None, known)
+    where = on_days(days)
+    if unit == "hour":
+        # Earlier hours see none of the new rows, and after the last row there is nothing to see.
+        with_rows = _with_rows(Interval(days[0], days[-1], unit), clean.where(where))
+        last = max([*with_rows, interval.partitions[-1]]).start
+        spans = [span for span in spans if interval.start <= span.start <= last]
+        hours = Interval(days[0], last.date(), unit, interval.from_hour, last.hour)
+        where = f"{where} AND {hours.predicate()}"
+    _show_day(spark, spans[0])
+    features(spark, use_case, clean)
+    frame = _by_partition(spark, use_case, clean, spans, folder)
+    labels = _labels(use_case, clean.where(where))
+    with sql_errors(use_case, TARGET_SQL):
+        known = labels.where(F.col(LABEL).isNotNull()).count() if use_case.data.target else 0
+    joined = frame.join(labels, IDENTITY, "left").cache()
+    return NewRows(joined, where, spans, None, known)
+
+
+def _with_rows(interval: Interval, clean: DataFrame) -> list[Span]:
+    """The partitions of an interval that have clean rows."""
+    start = F.date_format(F.date_trunc(interval.unit, EVENT_TIME), "yyyy-MM-dd'T'HH")
+    starts = {row["start"] for row in clean.select(start.alias("start")).distinct().collect()}
+    return [span for span in interval.partitions if f"{span.start:%Y-%m-%dT%H}" in starts]
+
+
+def _by_partition(
+    spark: SparkSession, use_case: UseCase, clean: DataFrame, spans: list[Span], folder: Location
+) -> DataFrame:
+    """The features of each partition as if it were run alone, so no row sees a later partition.
+
+    ``features`` has checked the query. Each partition is written away before the next: as parts of
+    one query, they take Spark longer the more there are.
+    """
+    if len(spans) == 1:
+        return _of_partition(spark, use_case, clean, spans[0])
+    told = time.monotonic()
+    for number, span in enumerate(spans, 1):
+        frame = _of_partition(spark, use_case, clean, span)
+        with sql_errors(use_case, FEATURES_SQL):
+            frame.write.mode("append").parquet(folder.spark)
+        if time.monotonic() - told > PROGRESS_SECONDS:
+            told = time.monotonic()
+            logger.info("features of %s of %s partitions", number, len(spans))
+    return spark.read.schema(frame.schema).parquet(folder.spark_literal)
+
+
+def _of_partition(
+    spark: SparkSession, use_case: UseCase, clean: DataFrame, span: Span
+) -> DataFrame:
+    """The features of one partition, from its clean rows and those of the days before it."""
+    unit = use_case.unit or "day"
+    day = span.start.date()
+    first = span.start - timedelta(days=use_case.data.history)
+    own = Interval(day, day, unit)
+    seen = Interval(first.replace(day=1).date() if unit == "month" else first.date(), day, unit)
+    if unit == "hour":
+        own = Interval(day, day, unit, span.start.hour, span.start.hour)
+        seen = Interval(first.date(), day, unit, first.hour, span.start.hour)
+    if use_case.data.history:
+        _show_day(spark, span)
+    frame = _typed(use_case, _query(spark, use_case, clean.where(seen.predicate())))
+    marked = _marked(use_case, frame, own.predicate())
+    if unit == "hour" and use_case.data.history:
+        # The view ``days`` knows no hours: each hour of the day keeps its own rows.
+        marked = marked.where(~F.col(IS_OUTSIDE) | (F.to_date(EVENT_TIME) != F.lit(day)))
+    return marked
+
+
+def _show_day(spark: SparkSession, span: Span) -> None:
+    """Make the view ``days`` for a partition."""
+    day = spark.sql(f"SELECT DATE'{span.start.date()}' AS {EVENT_DATE}")
+    day.createOrReplaceTempView("days")
+
+
+def _marked(use_case: UseCase, frame: DataFrame, where: str) -> DataFrame:
+    """Add whether a row lies outside the partitions of a condition."""
+    is_inside = F.coalesce(F.expr(where), F.lit(False))
+    dated = frame.withColumn(EVENT_DATE, event_date(use_case.unit))
+    return dated.withColumn(IS_OUTSIDE, ~is_inside).drop(EVENT_DATE)
 
 
 def _report(new_rows: NewRows, use_case: UseCase, counts: Row) -> FeaturesReport:
@@ -224,16 +312,16 @@ def _looked_at(new_rows: NewRows, use_case: UseCase) -> list[Span]:
 
 
 def _count(new_rows: NewRows, use_case: UseCase) -> Row:
-    dated = new_rows.checked.withColumn(EVENT_DATE, event_date(use_case.unit))
-    return dated.agg(
-        F.count("*").alias("rows"),
-        F.count(LABEL).alias("labelled"),
-        F.count_distinct(ROW_ID).alias("keys"),
-        F.count_if(~F.expr(new_rows.where)).alias("outside"),
-        F.count_if(F.col(IS_CLEAN).isNull()).alias("unknown"),
-        F.count(LOST_LABEL).alias("lost_labels"),
-        F.min(LOST_LABEL).alias("lost_label"),
-    ).collect()[0]
+    with sql_errors(use_case, FEATURES_SQL):
+        return new_rows.checked.agg(
+            F.count("*").alias("rows"),
+            F.count(LABEL).alias("labelled"),
+            F.count_distinct(ROW_ID).alias("keys"),
+            F.count_if(IS_OUTSIDE).alias("outside"),
+            F.count_if(F.col(IS_CLEAN).isNull()).alias("unknown"),
+            F.count(LOST_LABEL).alias("lost_labels"),
+            F.min(LOST_LABEL).alias("lost_label"),
+        ).collect()[0]
 
 
 def _check_counts(new_rows: NewRows, use_case: UseCase, counts: Row) -> None:
@@ -287,7 +375,7 @@ def _labels(use_case: UseCase, clean: DataFrame) -> DataFrame:
             is_label = number.isin(0.0, 1.0)
         label = F.when(is_label, number)
     lost = F.when(found.isNotNull() & label.isNull(), found.cast("string"))
-    return clean.select(
+    return clean.alias("clean").select(
         *IDENTITY,
         label.alias(LABEL),
         lost.alias(LOST_LABEL),

@@ -27,6 +27,7 @@ from updraft.core.schema import (
 from updraft.core.use_case import UseCase
 from updraft.data.audited import is_unfinished
 from updraft.data.columns import event_time, event_time_columns
+from updraft.data.expressions import check_event_time
 from updraft.data.lineage import Note
 from updraft.data.sources import (
     cached_raw,
@@ -38,6 +39,7 @@ from updraft.data.sources import (
     readable_files,
     unread_files,
 )
+from updraft.data.sql_errors import EVENT_TIME_SQL, sql_errors
 from updraft.data.tables import HeldTable, Table, event_date
 
 LISTED = 5  # Files in a message.
@@ -98,6 +100,7 @@ def ingest(
         UpdraftError: a file's columns differ from the declared ones, none of its rows can be
             placed, or too many of all rows cannot; nothing is written then.
     """
+    check_event_time(spark, use_case)
     placement, earlier = _replace(spark, use_case, interval, files, run)
     with_rows = {*placement.in_run, *earlier.kept}
     has_work = with_rows or earlier.emptied or is_unfinished(use_case, interval)
@@ -205,8 +208,10 @@ def _placed_rows(
 ) -> Iterator[tuple[DataFrame, Placement]]:
     """All rows of the files, cached, and where they belong."""
     with readable_files(), cached_raw(spark, use_case, files) as raw:
-        rows = bronze(raw, use_case)
-        yield rows, _placement(rows, interval)
+        with sql_errors(use_case, EVENT_TIME_SQL):
+            rows = bronze(raw, use_case)
+            placement = _placement(rows, interval)
+        yield rows, placement
 
 
 def _placement(rows: DataFrame, interval: Interval) -> Placement:

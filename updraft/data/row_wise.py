@@ -1,17 +1,19 @@
-"""Whether features.sql computes each row from one clean row, by Spark's analysed plan.
+"""Whether SQL computes each row from one row, and again in each run, by Spark's analysed plan.
 
 If it does not, a range of partitions would give other rows than its partitions one by one: an
 average over a customer's rows would see those of later days.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
+from py4j.java_gateway import is_instance_of
 from pyspark.sql import DataFrame
 
 from updraft.core.errors import UpdraftError
+from updraft.core.sql import typed_literals
 
 # Above the view, these see one of its rows at a time. Of all others that is not known.
 ROW_WISE = {
@@ -27,7 +29,14 @@ ROW_WISE = {
     "CTERelationRef",
     "ResolvedHint",
 }
-CLOCKS = {"CurrentDate", "CurrentTimestamp", "CurrentTime", "Now", "LocalTimestamp"}
+CLOCKS = {"CurrentDate", "CurrentTimestamp", "CurrentTime", "Now", "LocalTimestamp", "CurrentUser"}
+# Texts that mean a time of the clock, where they are made a date or timestamp.
+CLOCK_TEXT = re.compile(r"\s*(now|today|yesterday|tomorrow)\b", re.IGNORECASE)
+TIMES = ("date", "timestamp", "timestamp_ntz")
+LIMITS = {"GlobalLimit", "LocalLimit", "Offset", "Tail"}
+KEEPS_ORDER = {*LIMITS, "Project", "Filter", "SubqueryAlias"}
+FRAME = {"SubqueryAlias", "LogicalRDD", "LocalRelation"}  # Rows without a query.
+REPLACEABLE = "org.apache.spark.sql.catalyst.expressions.RuntimeReplaceable"
 
 
 def is_row_wise(frame: DataFrame, view: str) -> bool:
@@ -66,20 +75,69 @@ def _keeps_rows(node: Any, view: str) -> bool:
     return kind != "FULL OUTER" and not _references(node.right(), view)
 
 
-def check_repeatable(frame: DataFrame, file: Path) -> None:
-    """Refuse a query whose result changes from run to run.
+def columns_of_row(frame: DataFrame) -> set[str] | None:
+    """The columns that a selected expression is computed from, in lower case.
+
+    None if it is computed from more than one row of the frame that it was selected from.
+    """
+    plan = _plan(frame)
+    inner = list(_nodes(plan))[1:]
+    is_of_one_row = plan.nodeName() == "Project" and not _items(plan.subqueries())
+    if not is_of_one_row or any(node.nodeName() not in FRAME for node in inner):
+        return None
+    return {str(column.name()).lower() for column in _items(plan.references().toSeq())}
+
+
+def check_repeatable(frame: DataFrame, sql: str, place: str) -> None:
+    """Refuse SQL whose result changes from run to run.
+
+    ``frame``: its result. ``place``: where the SQL stands.
 
     Raises:
-        UpdraftError: it draws random numbers, or reads the clock.
+        UpdraftError: it draws random rows or numbers, or reads the clock.
     """
+    found = next(_not_repeatable(frame, sql), None)
+    if found:
+        raise UpdraftError(
+            f"{place}: found {found}, which has another value in each run: a partition that is "
+            "built again would get other features. Use event_time in place of the clock, "
+            "xxhash64(row_id) in place of random numbers, and ORDER BY before LIMIT."
+        )
+
+
+def _not_repeatable(frame: DataFrame, sql: str) -> Iterator[str]:
+    """What has another value in each run, as SQL."""
+    # Spark's parser puts the time in place of these.
+    for keyword, text in typed_literals(sql):
+        if CLOCK_TEXT.match(text):
+            yield f"{keyword}'{text}'"
+    gateway = frame.sparkSession.sparkContext._gateway
     for node in _nodes(_plan(frame)):
-        for expression in _tree(node.expressions()):
-            if expression.nodeName() in CLOCKS or not expression.deterministic():
-                raise UpdraftError(
-                    f"{file}: found {expression.sql()}, which has another value in each run: a "
-                    "partition that is built again would get other features. Use event_time in "
-                    "place of the clock, and xxhash64(row_id) in place of random numbers."
-                )
+        if node.nodeName() == "Sample":
+            yield "TABLESAMPLE"
+        if node.nodeName() in LIMITS and not _is_ordered(node):
+            yield "LIMIT without ORDER BY"
+        for expression in _tree(gateway, _items(node.expressions())):
+            is_clock = expression.nodeName() in CLOCKS or _is_clock_text(expression)
+            if is_clock or not expression.deterministic():
+                yield str(expression.sql())
+
+
+def _is_ordered(node: Any) -> bool:
+    """Whether the rows of a limit come in an order."""
+    while node.nodeName() in KEEPS_ORDER:
+        node = node.children().apply(0)
+    return bool(node.nodeName() == "Sort" and getattr(node, "global")())
+
+
+def _is_clock_text(expression: Any) -> bool:
+    """Whether a text such as 'now' is cast to a time. In a column, Spark takes it for a text."""
+    if expression.nodeName() != "Cast":
+        return False
+    child = expression.child()
+    if child.nodeName() != "Literal" or str(expression.dataType().typeName()) not in TIMES:
+        return False
+    return CLOCK_TEXT.match(str(child.value())) is not None
 
 
 def _plan(frame: DataFrame) -> Any:
@@ -106,10 +164,13 @@ def _is_view(node: Any) -> bool:
     return bool(node.nodeName() == "View")
 
 
-def _tree(expressions: Any) -> Iterator[Any]:
-    for expression in _items(expressions):
+def _tree(gateway: Any, expressions: list[Any]) -> Iterator[Any]:
+    """Expressions and all parts of them, also what Spark will put in place of some."""
+    for expression in expressions:
         yield expression
-        yield from _tree(expression.children())
+        yield from _tree(gateway, _items(expression.children()))
+        if is_instance_of(gateway, expression, REPLACEABLE):
+            yield from _tree(gateway, [expression.replacement()])
 
 
 def _items(sequence: Any) -> list[Any]:

@@ -1,5 +1,6 @@
 """The section ``data``: raw files, columns, event time, key, label, and further outputs."""
 
+from collections.abc import Collection
 from typing import Any
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
@@ -191,23 +192,44 @@ class Data(Strict):
     def _does_not_leak(self) -> "Data":
         """Refuse a label that is known too early, and a time that is known too late.
 
-        A label is known only after the prediction, so some column of target.sql must be, too.
+        A label is known only after the prediction, so some column of target.sql must be, too. By
+        the words of the SQL, so that a mistake is found early: jobs ask Spark what they mean.
         """
-        known_after = set(self.known_after)
-        if self.target:
-            used = self._columns_in(self.target.sql)
-            if used and not used & known_after:
-                raise ValueError(
-                    f"known_after: expected some of {sorted(used)} among them: target.sql is made "
-                    "of these alone, so the label would be known at prediction time"
-                )
-        if self.event_time:
-            too_early = self._columns_in(self.event_time) & known_after
-            if too_early:
-                raise ValueError(f"event_time: found {sorted(too_early)}, which are in known_after")
+        if self.target and (leak := self.label_leak(self._words_in(self.target.sql))):
+            raise ValueError(leak)
+        if self.event_time and (leak := self.event_time_leak(self._words_in(self.event_time))):
+            raise ValueError(leak)
         return self
 
-    def _columns_in(self, sql: str) -> set[str]:
-        """The columns that some SQL names: Spark does not distinguish upper and lower case."""
-        words = {word.lower() for word in identifiers(sql)}
-        return {name for name in self.columns if name.lower() in words}
+    def label_leak(self, used: Collection[str]) -> str | None:
+        """What is wrong with a label that is made of some columns, in lower case.
+
+        None if it is known only after the prediction.
+        """
+        columns = self._declared(used)
+        if columns & set(self.known_after):
+            return None
+        if not columns:
+            return (
+                "known_after: target.sql uses none of these columns, so the label would be known "
+                "at prediction time. Expected one of them in it"
+            )
+        return (
+            f"known_after: expected some of {sorted(columns)} among them: target.sql is made "
+            "of these alone, so the label would be known at prediction time"
+        )
+
+    def event_time_leak(self, used: Collection[str]) -> str | None:
+        """What is wrong with an event time that is made of some columns, in lower case."""
+        too_late = self._declared(used) & set(self.known_after)
+        return (
+            f"event_time: found {sorted(too_late)}, which are in known_after" if too_late else None
+        )
+
+    def _declared(self, names: Collection[str]) -> set[str]:
+        """The columns of some names: Spark does not distinguish upper and lower case."""
+        return {name for name in self.columns if name.lower() in names}
+
+    @staticmethod
+    def _words_in(sql: str) -> set[str]:
+        return {word.lower() for word in identifiers(sql)}

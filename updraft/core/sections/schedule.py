@@ -37,8 +37,8 @@ class Schedule(Strict):
         cron = cron or DEFAULTS[unit]
         if not croniter.is_valid(cron) or RANDOM.search(cron):
             raise ValueError("expected a cron expression such as '0 6 * * *' or @daily")
-        fields = croniter.expand(cron)[0]
-        if not _ticks_once(fields, unit):
+        fields, nth_weekdays = croniter.expand(cron)
+        if nth_weekdays or not _ticks_once(fields, unit):
             raise ValueError(
                 f"expected a tick for each {unit}, which schedule.partition asks for, "
                 f"such as {DEFAULTS[unit]}: a {unit} without a tick would never be ingested"
