@@ -101,7 +101,7 @@ def test_what_is_missing_is_listed_with_the_way_to_make_up_for_it(
     ingest.job(arguments(use_case, "2024-01-02"))
     completed = updraft("status", "sales")
     assert completed.returncode == 1
-    assert "raw file, but not ingested: 2024-01-03, 2024-01-06" in completed.stdout
+    assert "raw rows, but not ingested: 2024-01-03, 2024-01-06" in completed.stdout
     assert "not those of the present raw rows: 2024-01-02" in completed.stdout
     assert "no raw rows between others: 2024-01-04" in completed.stdout
     for day in ("2024-01-02", "2024-01-03", "2024-01-06"):
@@ -136,3 +136,27 @@ def test_a_changed_file_that_says_no_day_is_listed(make: Make, landing: Path) ->
     (landing / "b.csv").write_text(lines("2024-01-01 11:00:00,bob,1,1,"))
     status = status_of(use_case)
     assert (status.changed_files, status.to_run) == (["b.csv"], [])
+
+
+def test_late_rows_of_files_that_say_no_day_are_listed_with_their_days(
+    make: Make, landing: Path
+) -> None:
+    """(08.28) The run of a later day has read them, so the files are no longer newer than it."""
+    use_case = make()
+
+    def deliver(name: str, *days: int) -> None:
+        content = lines(*[f"2024-01-{day:02d} 10:00:00,{name}{day},1,1," for day in days])
+        (landing / f"{name}.csv").write_text(content)
+
+    deliver("a", 1, 2, 3)
+    run(use_case, "2024-01-01", "2024-01-03")
+    assert status_of(use_case).is_complete
+    deliver("b", 1, 2, 5, 7)  # Two late rows, and two days whose runs were missed.
+    deliver("c", 8)
+    run(use_case, "2024-01-08")
+    assert status_of(use_case).to_run == [date(2024, 1, day) for day in (1, 2, 5, 7)]
+    run(use_case, "2024-01-01", "2024-01-02")
+    assert status_of(use_case).to_run == [date(2024, 1, day) for day in (5, 7)]
+    run(use_case, "2024-01-05", "2024-01-07")
+    status = status_of(use_case)
+    assert (status.is_complete, status.gaps) == (True, [date(2024, 1, 4), date(2024, 1, 6)])

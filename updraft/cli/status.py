@@ -23,8 +23,8 @@ class Status:
 
     Attributes:
         newest: The newest partition that has features; None before the first.
-        not_ingested: Those with a raw file, but without raw rows in bronze: their run has failed,
-            was missed, or ended before the file came.
+        not_ingested: Those with raw rows that are not in bronze: their run has failed, was missed,
+            or ended before the file came. If files say no day, as the last ingestion has seen it.
         outdated: Those whose raw file has changed since it was ingested.
         unfinished: Those whose features are not made from the present raw rows.
         changed_files: The names of files without a day that have changed since the last ingestion;
@@ -78,14 +78,16 @@ def status_of(use_case: UseCase) -> Status:
         if not with_features:
             unfinished |= set(ingested)
         gaps = [day for day in known.days if day not in with_rows]
+    late = audited.late_partitions(use_case)
+    not_ingested = sorted({*(day for day in with_files if day not in ingested), *late})
     return Status(
         newest=with_features[-1] if with_features else None,
-        not_ingested=[day for day in with_files if day not in ingested],
+        not_ingested=not_ingested,
         outdated=audited.outdated_partitions(use_case),
         unfinished=sorted(unfinished),
         changed_files=audited.changed_files(use_case),
         unread_files=unread_files(use_case),
-        gaps=[day for day in gaps if day not in with_files],
+        gaps=[day for day in gaps if day not in not_ingested],
     )
 
 
@@ -133,7 +135,7 @@ def print_status(name: str | None, console: Console, *, run: bool) -> bool:
 def _lines(use_case: UseCase, status: Status) -> list[str]:
     newest = status.newest or "none"
     lines = [f"{use_case.name}: newest partition with features: {newest}"]
-    lines += _listed("raw file, but not ingested", status.not_ingested)
+    lines += _listed("raw rows, but not ingested", status.not_ingested)
     lines += _listed("raw file is newer than its rows", status.outdated)
     lines += _listed("features are not those of the present raw rows", status.unfinished)
     lines += _listed("no raw rows between others", status.gaps)

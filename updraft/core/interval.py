@@ -1,5 +1,6 @@
 """Partitions, and the half-open intervals of event time that they cover."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from typing import Literal, NamedTuple
@@ -103,6 +104,21 @@ class Interval:
     @property
     def _has_complete_days(self) -> bool:
         return self.from_hour == 0 and self.to_hour == LAST_HOUR
+
+
+def ranges(days: Sequence[date], unit: Unit) -> list[tuple[date, date]]:
+    """Return the first and last of each row of neighbours among partitions, which are in order."""
+    if not days:
+        return []
+    position = {day: number for number, day in enumerate(Interval(days[0], days[-1], unit).days)}
+    found = [(days[0], days[0])]
+    for day in days[1:]:
+        first, last = found[-1]
+        if position[day] == position[last] + 1:
+            found[-1] = (first, day)
+        else:
+            found.append((day, day))
+    return found
 
 
 def on_days(days: list[date]) -> str:

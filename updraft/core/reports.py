@@ -68,6 +68,8 @@ class IngestReport(Report):
         rows_read: The number of raw rows that were read: ``rows`` + ``elsewhere`` + those unplaced.
         rows: Those in the partitions of the interval.
         elsewhere: Those in other partitions.
+        late_days: Other partitions that need a run: the files have other numbers of rows in them
+            than bronze.
         unplaced: Those that belong to no partition, by reason.
     """
 
@@ -81,6 +83,7 @@ class IngestReport(Report):
     rows_read: int = 0
     rows: int = 0
     elsewhere: int = 0
+    late_days: list[date] = []
     unplaced: dict[str, int] = {}
 
 

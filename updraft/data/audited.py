@@ -100,6 +100,21 @@ def outdated_partitions(use_case: UseCase) -> list[date]:
     ]
 
 
+def late_partitions(use_case: UseCase) -> list[date]:
+    """The partitions that have ended, and of which the last ingestion has seen other raw rows.
+
+    Only where the names of files say no day: there each ingestion reads all files.
+    """
+    commits = [commit for commit in Table(use_case, BRONZE).commits() if commit.note]
+    newest = max(commits, key=lambda commit: commit.version, default=None)
+    if newest is None or newest.note is None:
+        return []
+    now = datetime.now(UTC)
+    unit = use_case.unit or "day"
+    late = [day for first, last in newest.note.late for day in Interval(first, last, unit).days]
+    return [day for day in late if Interval(day, day, unit).end <= now]
+
+
 def changed_files(use_case: UseCase) -> list[str]:
     """The raw files that have changed since the last ingestion, if their names say no day."""
     if is_dated(use_case):
@@ -159,9 +174,12 @@ def audit_counts(
     stale: set[date] = set()
     if days:
         interval = Interval(days[0], days[-1], use_case.unit or "day")
-        spans = unaudited_partitions(use_case, interval)
+        seen = interval.with_history(use_case.data.history)
+        spans = unaudited_partitions(use_case, seen)
         spans += outdated_features(use_case, interval, features_version)
         stale = {span.start.date() for span in spans}
+    # With data.history, features are also made of rows of other days.
+    looked_at = {*days, *stale} if use_case.data.history else days
 
     def is_unfinished(day: date) -> bool:
         return day in stale or bronze.get(day, 0) != clean.get(day, 0) + quarantined.get(day, 0)
@@ -174,7 +192,7 @@ def audit_counts(
         bronze=sum(bronze.values()),
         clean=sum(clean.values()),
         quarantined=sum(quarantined.values()),
-        unfinished=[day for day in days if is_unfinished(day)],
+        unfinished=sorted(day for day in looked_at if is_unfinished(day)),
         unaudited=unaudited,
     )
 

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from upath import UPath
 
 from updraft.core.errors import UpdraftError
-from updraft.core.interval import Interval, latest_day, on_days
+from updraft.core.interval import Interval, latest_day, on_days, ranges
 from updraft.core.reports import IngestReport
 from updraft.core.schema import (
     BRONZE,
@@ -53,19 +53,20 @@ class Placement:
 
     Attributes:
         in_run: The number of rows of each day, in the partitions of the run.
-        elsewhere: The number of rows in other partitions.
+        elsewhere: The number of rows in other partitions, by file and day.
         unplaced: The number of rows that belong to no partition, by reason.
         lost_files: The files with rows of which none can be placed.
     """
 
     in_run: dict[date, int]
-    elsewhere: int
+    elsewhere: dict[tuple[str, date], int]
     unplaced: dict[str, int]
     lost_files: list[str]
 
     @property
     def read(self) -> int:
-        return sum(self.in_run.values()) + self.elsewhere + sum(self.unplaced.values())
+        placed = sum(self.in_run.values()) + sum(self.elsewhere.values())
+        return placed + sum(self.unplaced.values())
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ class Earlier:
     emptied: list[date]
 
 
-NOTHING = Placement({}, 0, {}, [])
+NOTHING = Placement({}, {}, {}, [])
 
 
 def ingest(
@@ -101,7 +102,7 @@ def ingest(
             placed, or too many of all rows cannot; nothing is written then.
     """
     check_event_time(spark, use_case)
-    placement, earlier = _replace(spark, use_case, interval, files, run)
+    placement, earlier, late = _replace(spark, use_case, interval, files, run)
     with_rows = {*placement.in_run, *earlier.kept}
     has_work = with_rows or earlier.emptied or is_unfinished(use_case, interval)
     return IngestReport(
@@ -116,7 +117,8 @@ def ingest(
         missing_days=[day for day in interval.days if day not in with_rows],
         rows_read=placement.read,
         rows=sum(placement.in_run.values()),
-        elsewhere=placement.elsewhere,
+        elsewhere=sum(placement.elsewhere.values()),
+        late_days=late,
         unplaced=placement.unplaced,
     )
 
@@ -180,8 +182,10 @@ def _reason_for_no_partition(time: Column, first: Column) -> Column:
 
 def _replace(
     spark: SparkSession, use_case: UseCase, interval: Interval, files: list[UPath], run: str
-) -> tuple[Placement, Earlier]:
+) -> tuple[Placement, Earlier, list[date]]:
     """Replace the rows of the run's partitions, and those that belong to no partition.
+
+    Returns also the other partitions that need a run.
 
     If a file changes, comes or goes before the rows are written, all are read again.
     """
@@ -195,11 +199,13 @@ def _replace(
                 if file_states(files_now) == seen:
                     _write_unplaced(spark, use_case, rows, placement, run)
                     earlier = _earlier(spark, table, interval, placement, files)
-                    _write(held, table, interval, rows, placement, earlier, files, run)
-                    return placement, earlier
+                    late = _late_days(spark, table, interval, placement)
+                    note = Note(spans=[], run=run, late=ranges(late, interval.unit))
+                    _write(held, table, interval, rows, placement, earlier, files, note)
+                    return placement, earlier, late
         logger.info("raw files have changed in the meantime: they are read again")
         files = files_now
-    return NOTHING, _earlier(spark, Table(use_case, BRONZE), interval, NOTHING, [])
+    return NOTHING, _earlier(spark, Table(use_case, BRONZE), interval, NOTHING, []), []
 
 
 @contextmanager
@@ -218,7 +224,7 @@ def _placement(rows: DataFrame, interval: Interval) -> Placement:
     is_in_run = F.expr(interval.predicate()).alias("in_run")
     groups = rows.groupBy(SOURCE, EVENT_DATE, is_in_run, F.get(REASONS, F.lit(0)).alias("reason"))
     in_run: dict[date, int] = {}
-    elsewhere = 0
+    elsewhere: dict[tuple[str, date], int] = {}
     unplaced: dict[str, int] = {}
     with_rows: set[str] = set()
     with_placed_rows: set[str] = set()
@@ -232,7 +238,7 @@ def _placement(rows: DataFrame, interval: Interval) -> Placement:
         if group["in_run"]:
             in_run[group[EVENT_DATE]] = in_run.get(group[EVENT_DATE], 0) + number
         else:
-            elsewhere += number
+            elsewhere[group[SOURCE], group[EVENT_DATE]] = number
     return Placement(in_run, elsewhere, unplaced, sorted(with_rows - with_placed_rows))
 
 
@@ -279,6 +285,32 @@ def _write_unplaced(
         held.replace(unplaced, where, Note(spans=[], run=run))
 
 
+def _late_days(
+    spark: SparkSession, table: Table, interval: Interval, placement: Placement
+) -> list[date]:
+    """Other days of which the files have other numbers of rows than bronze.
+
+    Their rows came after their run, or it was missed. Days of which the run does some hours are
+    left to the runs of the other hours.
+    """
+    expected = {
+        (name, day): number
+        for (name, day), number in placement.elsewhere.items()
+        if not interval.first <= day <= interval.last
+    }
+    if not expected:
+        return []
+    known: dict[tuple[str, date], int] = {}
+    if table.exists:
+        days = sorted(day for _, day in expected)
+        rows = table.read(spark, Interval(days[0], days[-1], interval.unit).predicate())
+        for name, day, number in rows.groupBy(SOURCE, EVENT_DATE).count().collect():
+            known[name, day] = number
+    return sorted(
+        {day for (name, day), number in expected.items() if known.get((name, day)) != number}
+    )
+
+
 def _earlier(
     spark: SparkSession,
     table: Table,
@@ -307,7 +339,7 @@ def _write(
     placement: Placement,
     earlier: Earlier,
     files: list[UPath],
-    run: str,
+    note: Note,
 ) -> None:
     """Replace the partitions that have raw rows, and those that have lost rows."""
     days = sorted({*placement.in_run, *earlier.emptied})
@@ -321,7 +353,7 @@ def _write(
         )
     # Partitions begin at midnight, or at an hour of their day.
     spans = [span for span in interval.partitions if span[0].date() in days]
-    held.replace(placed, where, Note(spans=spans, run=run))
+    held.replace(placed, where, note.model_copy(update={"spans": spans}))
 
 
 def _rows_of_gone_files(

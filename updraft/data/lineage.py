@@ -6,7 +6,7 @@ features the result of its present clean rows, whatever has been run, killed or 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
@@ -45,6 +45,8 @@ class Note(BaseModel):
         inputs: What the new rows were made from.
         run: The report of the job that made the commit, which names its DAG run.
         suites: The hash of the suites that the rows were checked against, if any.
+        late: The first and last of other partitions of which the raw files now have other numbers
+            of rows than bronze, if their names say no day.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -53,6 +55,7 @@ class Note(BaseModel):
     inputs: list[Input] = []
     run: str
     suites: str | None = None
+    late: list[tuple[date, date]] = []
 
     def input_of(self, table: str) -> Input | None:
         for source in self.inputs:
