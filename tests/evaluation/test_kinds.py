@@ -12,6 +12,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from updraft.core.kinds import TRAITS, Task
+from updraft.core.manifest import Manifest
 from updraft.evaluation.kinds import KINDS, kind_of
 from updraft.models.answers import decide
 from updraft.models.versions import RegisteredVersion, VersionTags
@@ -35,6 +36,7 @@ VERSION = RegisteredVersion(
     ),
     card="",
     folder=Path(),
+    approved=Manifest(files={}, facts={}),
 )
 
 

@@ -20,6 +20,7 @@ from updraft.core.arguments import ARGUMENTS
 from updraft.core.errors import UpdraftError
 from updraft.core.interval import Interval
 from updraft.core.kinds import TRAITS, Kind
+from updraft.core.manifest import Manifest
 from updraft.core.metrics import METRICS
 from updraft.core.schema import BRONZE, CLEAN, FEATURES, PREDICTIONS, RECOMMENDATIONS
 from updraft.core.sections import Algorithm, Bounds, Costs, Gate, Model, Search, Serving, Target
@@ -448,7 +449,12 @@ def test_keys_that_a_model_was_trained_on_are_no_holdout(
             search_progress=None,
         )
         version = RegisteredVersion(
-            version=1, run_id="run", tags=tags, card="a card", folder=Path()
+            version=1,
+            run_id="run",
+            tags=tags,
+            card="a card",
+            folder=Path(),
+            approved=Manifest(files={}, facts={}),
         )
         keys = training_keys(spark, use_case, version)
         return None if keys is None else holdout.join(keys, "row_id", "left_semi").count()
