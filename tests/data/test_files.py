@@ -422,7 +422,7 @@ def test_formats_that_contradict_themselves_are_refused(keys: dict[str, Any]) ->
         ("a.jsonl", b'[{"ammount": 1}]\n', "not declared ammount"),
         (
             "a.csv.gz",
-            gzip.compress(b"who,amount\n" + b"ann,1\n" * 9999, mtime=0)[:40],
+            gzip.compress(b"who,amount\nann,1\n" * 9999, mtime=0)[:40],
             "broken gzip",
         ),
         ("a.csv.gz", b"who,amount\nann,1\n", "broken gzip"),
