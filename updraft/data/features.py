@@ -51,11 +51,10 @@ LOST_LABEL = "__lost_label"  # The value of target.sql, if no label can be made 
 class NewRows:
     """Rows for the features table.
 
-    ``checked``: the rows, cached, beside ``IS_CLEAN``, ``IS_OUTSIDE`` and
-    ``LOST_LABEL``. ``where``: the partitions
-    that they replace, which ``spans`` lists. ``clean_rows``: as many rows are expected; None with
-    ``data.history``, where instead each row_id is expected once. ``labels``: how many clean rows of
-    these partitions have a label.
+    ``checked``: the rows, cached, beside ``IS_CLEAN``, ``IS_OUTSIDE`` and ``LOST_LABEL``.
+    ``where``: the partitions that they replace, which ``spans`` lists. ``clean_rows``: as many rows
+    are expected; None with ``data.history``, where instead each row_id is expected once.
+    ``labels``: how many clean rows of these partitions have a label.
     """
 
     checked: DataFrame
