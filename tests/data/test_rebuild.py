@@ -1,6 +1,7 @@
 """`updraft rebuild` and `updraft status`: tables after a change, and what is missing."""
 
 import json
+import os
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -51,6 +52,31 @@ def test_features_are_rebuilt_in_one_commit_and_keep_their_history(
     assert status_of(use_case).is_complete
     with pytest.raises(UpdraftError, match="which has been deleted"):
         table.read(spark, version=0, table_id="another")
+
+
+def test_a_refused_partition_does_not_keep_features_from_being_rebuilt(
+    make: Make, landing: Path
+) -> None:
+    """(08.9) It keeps the rows of its last audit, and is still listed."""
+    use_case = make({"max_quarantine": 0.4})
+    arguments = RebuildArguments(use_case=use_case, table="features", report="by hand/rebuild.json")
+    with pytest.raises(UpdraftError, match="found no rows to build features from"):
+        rebuild.job(arguments)
+
+    def deliver(items: str) -> None:
+        rows = [f"2024-01-0{day} 10:00:00,r{day},1,{day}," for day in (1, 3)]
+        (landing / "a.csv").write_text(lines(*rows, f"2024-01-02 10:00:00,r2,1,{items},"))
+
+    deliver("2")
+    run(use_case, "2024-01-01", "2024-01-03")
+    deliver("many")
+    with pytest.raises(UpdraftError, match="too many rows fail in 2024-01-02"):
+        run(use_case, "2024-01-02")
+    (use_case.folder / "features.sql").write_text(
+        "SELECT row_id, event_time, `no. of items` AS items FROM clean"
+    )
+    assert rebuild.job(arguments).rows == 3
+    assert status_of(use_case).to_run == [date(2024, 1, 2)]
 
 
 def test_clean_is_rebuilt_after_a_type_has_changed(
@@ -116,14 +142,20 @@ def test_what_is_missing_is_listed_with_the_way_to_make_up_for_it(
     assert status_of(use_case).to_run == [date(2024, 1, 5)]
     completed = updraft("status")
     assert completed.returncode == 1
-    assert "raw file is newer than its rows: 2024-01-05" in completed.stdout
+    assert "raw file has changed since it was ingested: 2024-01-05" in completed.stdout
+    run(use_case, "2024-01-05")
+    assert status_of(use_case).is_complete
+    # A correction that was copied with the time of its original, as rsync does.
+    correction = landing / "sales 2024-01-05.csv"
+    correction.write_text(lines("2024-01-05 10:00:00,r5,2,2,", "2024-01-05 11:00:00,r6,2,2,"))
+    os.utime(correction, (1_700_000_000, 1_700_000_000))
     broken = use_case.folder.parent / "broken"
     broken.mkdir()
     (broken / "use_case.yaml").write_text("title: broken\n")
     completed = updraft("status")
     assert completed.returncode == 1
     assert f"broken: {broken}/use_case.yaml" in completed.stdout
-    assert "raw file is newer than its rows: 2024-01-05" in completed.stdout
+    assert "raw file has changed since it was ingested: 2024-01-05" in completed.stdout
 
 
 def test_a_changed_file_that_says_no_day_is_listed(make: Make, landing: Path) -> None:

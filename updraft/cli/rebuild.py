@@ -36,7 +36,14 @@ def rebuild(name: str, table: str, console: Console) -> int:
             _run(name, "rebuild", f"by hand/{run_id}/clean.json", ["--table", CLEAN])
             status.update("Rebuilding clean: the raw rows are audited")
             interval = ["--start", str(days[0]), "--end", str(days[-1])]
-            _run(name, "validate", f"by hand/{run_id}/validate.json", interval)
+            try:
+                _run(name, "validate", f"by hand/{run_id}/validate.json", interval)
+            except UpdraftError as error:
+                raise UpdraftError(
+                    f"{error}\nUntil then clean has no rows. `updraft status {name} --run` audits "
+                    f"each partition in a run of its own, so that those without faults are "
+                    f"published; then run `updraft rebuild {name} features`."
+                ) from None
         status.update("Rebuilding features")
         report = report_uri(f"{name}_rebuild", run_id, "rebuild")
         _run(name, "rebuild", report, ["--table", FEATURES])

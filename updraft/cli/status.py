@@ -136,7 +136,7 @@ def _lines(use_case: UseCase, status: Status) -> list[str]:
     newest = status.newest or "none"
     lines = [f"{use_case.name}: newest partition with features: {newest}"]
     lines += _listed("raw rows, but not ingested", status.not_ingested)
-    lines += _listed("raw file is newer than its rows", status.outdated)
+    lines += _listed("raw file has changed since it was ingested", status.outdated)
     lines += _listed("features are not those of the present raw rows", status.unfinished)
     lines += _listed("no raw rows between others", status.gaps)
     lines += _listed("changed since the last ingestion", status.changed_files)

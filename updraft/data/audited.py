@@ -15,8 +15,8 @@ from updraft.core.evidence import Audit
 from updraft.core.interval import Interval, Span, on_days
 from updraft.core.schema import BRONZE, CLEAN, EVENT_DATE, FEATURES, QUARANTINE, ROW_ID
 from updraft.core.use_case import UseCase
-from updraft.data.lineage import is_made_from, last_changes
-from updraft.data.sources import dated_files, file_states, is_dated, raw_files
+from updraft.data.lineage import Commit, is_made_from, last_changes
+from updraft.data.sources import dated_files, file_state, file_states, is_dated, raw_files
 from updraft.data.tables import Table, partitions_of
 
 LISTED = 5  # Partitions in a message.
@@ -84,20 +84,33 @@ def is_unfinished(use_case: UseCase, interval: Interval) -> bool:
 
 
 def outdated_partitions(use_case: UseCase) -> list[date]:
-    """The partitions whose raw file has changed since it was ingested, if files say their day."""
+    """The partitions whose raw file has changed since it was ingested, if files say their day.
+
+    By what the ingestion has noted of the file: a copy may keep the time of its original, which can
+    lie before the ingestion.
+    """
     files = dated_files(use_case) if is_dated(use_case) else {}
     if not files:
         return []
     partitions = Interval(min(files), max(files), use_case.unit or "day").partitions
-    ingested: dict[date, datetime] = {}
+    ingested: dict[date, Commit] = {}
     for span, commit in last_changes(Table(use_case, BRONZE).commits(), partitions).items():
         day = span.start.date()
-        ingested[day] = max(commit.time, ingested.get(day, commit.time))
+        newest = ingested.setdefault(day, commit)
+        ingested[day] = max(newest, commit, key=lambda commit: commit.version)
     return [
         day
         for day, file in sorted(files.items())
-        if day in ingested and _last_change(file) > ingested[day]
+        if day in ingested and _has_changed(file, ingested[day])
     ]
+
+
+def _has_changed(file: UPath, ingested: Commit) -> bool:
+    """Whether a raw file is another than the one that a commit has ingested."""
+    noted = ingested.note.files.get(file.name) if ingested.note else None
+    if noted is None:
+        return _last_change(file) > ingested.time
+    return file_state(file) != noted
 
 
 def late_partitions(use_case: UseCase) -> list[date]:

@@ -102,13 +102,21 @@ def build_features(
 def rebuild_features(spark: SparkSession, use_case: UseCase, run: str) -> int:
     """Write the complete features table anew, from all clean rows; returns the number of rows.
 
+    A partition whose present raw rows no audit has passed has the clean rows of the last audit, or
+    none. That does not keep the others from being built; status and gate go on to name it.
+
     Raises:
-        UpdraftError: as ``build_features``, or the clean rows have changed in the meantime.
+        UpdraftError: there are no clean rows, features.sql does not return the expected rows, or
+            the clean rows have changed in the meantime.
     """
     clean = Table(use_case, CLEAN)
-    days = clean.partitions()
+    days = clean.partitions() if clean.exists else []
+    if not days:
+        raise UpdraftError(
+            f"table {clean.location}: found no rows to build features from. Nothing was written. "
+            f"Run {use_case.name}_data, or `updraft status {use_case.name} --run`, first."
+        )
     interval = Interval(days[0], days[-1], use_case.unit or "day")
-    check_audited(use_case, interval)
     source = clean.as_input()
     with _new_rows(spark, use_case, interval, source.version) as new_rows:
         counts = _count(new_rows, use_case)

@@ -32,6 +32,7 @@ from updraft.data.lineage import Note
 from updraft.data.sources import (
     cached_raw,
     day_pattern,
+    file_state,
     file_states,
     is_dated,
     raw_files,
@@ -190,6 +191,7 @@ def _replace(
     If a file changes, comes or goes before the rows are written, all are read again.
     """
     while files:
+        states = {file.name: file_state(file) for file in files if is_dated(use_case)}
         seen = file_states(files)
         with _placed_rows(spark, use_case, interval, files) as (rows, placement):
             _check(placement, use_case)
@@ -200,7 +202,8 @@ def _replace(
                     _write_unplaced(spark, use_case, rows, placement, run)
                     earlier = _earlier(spark, table, interval, placement, files)
                     late = _late_days(spark, table, interval, placement)
-                    note = Note(spans=[], run=run, late=ranges(late, interval.unit))
+                    late_ranges = ranges(late, interval.unit)
+                    note = Note(spans=[], run=run, files=states, late=late_ranges)
                     _write(held, table, interval, rows, placement, earlier, files, note)
                     return placement, earlier, late
         logger.info("raw files have changed in the meantime: they are read again")

@@ -45,6 +45,7 @@ class Note(BaseModel):
         inputs: What the new rows were made from.
         run: The report of the job that made the commit, which names its DAG run.
         suites: The hash of the suites that the rows were checked against, if any.
+        files: ``file_state`` of each raw file that was read, by name, if the names say a day.
         late: The first and last of other partitions of which the raw files now have other numbers
             of rows than bronze, if their names say no day.
     """
@@ -55,6 +56,7 @@ class Note(BaseModel):
     inputs: list[Input] = []
     run: str
     suites: str | None = None
+    files: dict[str, str] = {}
     late: list[tuple[date, date]] = []
 
     def input_of(self, table: str) -> Input | None:

@@ -8,6 +8,7 @@ from updraft.data.sources.checks import Declared
 from updraft.data.sources.listing import (
     dated_files,
     day_pattern,
+    file_state,
     file_states,
     is_dated,
     lookup_file,
@@ -22,6 +23,7 @@ __all__ = [
     "cached_raw",
     "dated_files",
     "day_pattern",
+    "file_state",
     "file_states",
     "is_dated",
     "lookup_file",

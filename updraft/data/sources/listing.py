@@ -1,5 +1,7 @@
 """Which raw files exist, and of which partitions."""
 
+import hashlib
+import json
 import os
 import re
 from collections.abc import Iterable
@@ -73,6 +75,12 @@ def file_states(files: Iterable[UPath]) -> dict[str, tuple[int, float]]:
             facts = part.stat()
             state[str(part)] = (facts.st_size, facts.st_mtime)
     return state
+
+
+def file_state(file: UPath) -> str:
+    """A hash of ``file_states`` of one file, which does not depend on where it is."""
+    states = {path.removeprefix(str(file)): state for path, state in file_states([file]).items()}
+    return hashlib.sha256(json.dumps(states).encode()).hexdigest()[:16]
 
 
 def dated_files(use_case: UseCase) -> dict[date, UPath]:
