@@ -51,8 +51,7 @@ def identifiers(text: str) -> set[str]:
     name of a lambda's parameter looks like a column.
     """
     words = set()
-    tokens = [token for token in TOKEN.finditer(text) if not token.group().startswith(("--", "/*"))]
-    for token in tokens:
+    for token in _tokens(text):
         before = text[: token.start()].rstrip()
         after = text[token.end() :].lstrip()
         is_field = before.endswith((").", "]."))
@@ -71,12 +70,18 @@ def typed_literals(text: str) -> Iterator[tuple[str, str]]:
     Yields:
         The keyword of each, and the text in quotes.
     """
-    tokens = [token for token in TOKEN.finditer(text) if not token.group().startswith(("--", "/*"))]
-    for keyword, literal in pairwise(tokens):
+    for keyword, literal in pairwise(_tokens(text)):
         between = COMMENT.sub("", text[keyword.end() : literal.start()])
         is_typed = keyword.group().upper() in TYPED_LITERALS and not between.strip()
         if is_typed and literal.group()[0] in "'\"rR":
             yield keyword.group(), literal.group().lstrip("rR")[1:-1]
+
+
+def _tokens(text: str) -> Iterator[re.Match[str]]:
+    """The tokens of an SQL text without its comments."""
+    for token in TOKEN.finditer(text):
+        if not token.group().startswith(("--", "/*")):
+            yield token
 
 
 def mistakes_in(text: str) -> Iterator[tuple[int, str]]:

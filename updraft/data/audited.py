@@ -138,7 +138,7 @@ def changed_files(use_case: UseCase) -> list[str]:
 
 
 def _last_change(file: UPath) -> datetime:
-    return datetime.fromtimestamp(max(time for _, time in file_states([file]).values()), UTC)
+    return datetime.fromtimestamp(max(time for _, time in file_states(file).values()), UTC)
 
 
 def check_audited(use_case: UseCase, interval: Interval) -> None:
@@ -194,7 +194,7 @@ def audit_counts(
     # With data.history, features are also made of rows of other days.
     looked_at = {*days, *stale} if use_case.data.history else days
 
-    def is_unfinished(day: date) -> bool:
+    def has_open_rows(day: date) -> bool:
         return day in stale or bronze.get(day, 0) != clean.get(day, 0) + quarantined.get(day, 0)
 
     unaudited = 0
@@ -205,7 +205,7 @@ def audit_counts(
         bronze=sum(bronze.values()),
         clean=sum(clean.values()),
         quarantined=sum(quarantined.values()),
-        unfinished=sorted(day for day in looked_at if is_unfinished(day)),
+        unfinished=sorted(day for day in looked_at if has_open_rows(day)),
         unaudited=unaudited,
     )
 

@@ -1,4 +1,4 @@
-"""The SQL expressions of use_case.yaml, by Spark's analysed plan: what it is computed from."""
+"""The SQL expressions of use_case.yaml, by Spark's analysed plan: what they are computed from."""
 
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F

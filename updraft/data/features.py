@@ -43,8 +43,8 @@ logger = logging.getLogger(__name__)
 MISSING = "missing"  # The category of a missing value, in training and in serving.
 IS_CLEAN = "__is_clean"  # True where a clean row has the same identity.
 IS_OUTSIDE = "__is_outside"  # True where a row does not lie in the partition it was built for.
-PROGRESS_SECONDS = 5
 LOST_LABEL = "__lost_label"  # The value of target.sql, if no label can be made of it.
+PROGRESS_SECONDS = 5
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,6 @@ from updraft.data.sources import (
     cached_raw,
     day_pattern,
     file_state,
-    file_states,
     is_dated,
     raw_files,
     read_raw,
@@ -191,24 +190,31 @@ def _replace(
     If a file changes, comes or goes before the rows are written, all are read again.
     """
     while files:
-        states = {file.name: file_state(file) for file in files if is_dated(use_case)}
-        seen = file_states(files)
+        seen = _states(files)
         with _placed_rows(spark, use_case, interval, files) as (rows, placement):
             _check(placement, use_case)
             table = Table(use_case, BRONZE)
             with table.hold(spark) as held:
                 files_now = raw_files(use_case, interval)
-                if file_states(files_now) == seen:
+                if _states(files_now) == seen:
                     _write_unplaced(spark, use_case, rows, placement, run)
                     earlier = _earlier(spark, table, interval, placement, files)
                     late = _late_days(spark, table, interval, placement)
-                    late_ranges = ranges(late, interval.unit)
-                    note = Note(spans=[], run=run, files=states, late=late_ranges)
+                    note = Note(
+                        spans=[],
+                        run=run,
+                        files=seen if is_dated(use_case) else {},
+                        late=ranges(late, interval.unit),
+                    )
                     _write(held, table, interval, rows, placement, earlier, files, note)
                     return placement, earlier, late
         logger.info("raw files have changed in the meantime: they are read again")
         files = files_now
     return NOTHING, _earlier(spark, Table(use_case, BRONZE), interval, NOTHING, []), []
+
+
+def _states(files: list[UPath]) -> dict[str, str]:
+    return {file.name: file_state(file) for file in files}
 
 
 @contextmanager

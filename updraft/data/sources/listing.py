@@ -66,21 +66,21 @@ def raw_files(use_case: UseCase, interval: Interval | None = None) -> list[UPath
     return _files_of_any_time(use_case, source_path)
 
 
-def file_states(files: Iterable[UPath]) -> dict[str, tuple[int, float]]:
-    """The size and the time of the last change of each file, those in folders included."""
-    state = {}
-    for file in files:
-        parts = sorted(file.rglob("*"), key=str) if file.is_dir() else []
-        for part in [file, *parts]:
-            facts = part.stat()
-            state[str(part)] = (facts.st_size, facts.st_mtime)
-    return state
+def file_states(file: UPath) -> dict[str, tuple[int, float]]:
+    """The size and the time of the last change of a file, and of all that is in it if a folder.
+
+    By the path in the folder, which is empty for the file itself.
+    """
+    states = {}
+    for part in [file, *(sorted(file.rglob("*"), key=str) if file.is_dir() else [])]:
+        facts = part.stat()
+        states[str(part).removeprefix(str(file))] = (facts.st_size, facts.st_mtime)
+    return states
 
 
 def file_state(file: UPath) -> str:
-    """A hash of ``file_states`` of one file, which does not depend on where it is."""
-    states = {path.removeprefix(str(file)): state for path, state in file_states([file]).items()}
-    return hashlib.sha256(json.dumps(states).encode()).hexdigest()[:16]
+    """A hash of ``file_states``, which does not depend on where the file is."""
+    return hashlib.sha256(json.dumps(file_states(file)).encode()).hexdigest()[:16]
 
 
 def dated_files(use_case: UseCase) -> dict[date, UPath]:

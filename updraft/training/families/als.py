@@ -1,7 +1,7 @@
 """Recommendation by alternating least squares: ratings from factors of users and items."""
 
 import atexit
-import uuid
+from contextlib import ExitStack
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any
@@ -19,7 +19,7 @@ from pyspark.sql import functions as F
 from updraft.core.errors import UpdraftError
 from updraft.core.kinds import Task
 from updraft.core.schema import ITEM, LABEL, USER
-from updraft.core.settings import settings
+from updraft.core.scratch import scratch_folder
 from updraft.models.answers import Floats
 from updraft.models.feature_columns import FeatureColumns
 from updraft.models.onnx_runtime import Scores
@@ -148,9 +148,10 @@ def _ensure_checkpoint_folder(spark: SparkSession) -> None:
     """
     with _CHECKPOINT_FOLDER:
         if spark.sparkContext.getCheckpointDir() is None:
-            folder = settings().location("scratch", uuid.uuid4().hex)
+            until_exit = ExitStack()
+            folder = until_exit.enter_context(scratch_folder())
             spark.sparkContext.setCheckpointDir(folder.spark)
-            atexit.register(folder.path.fs.rm, folder.path.path, recursive=True)
+            atexit.register(until_exit.close)
 
 
 def _fallback(indexed: DataFrame, users: int, items: int, *, implicit: bool) -> Fallback:
