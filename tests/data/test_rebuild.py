@@ -192,3 +192,21 @@ def test_late_rows_of_files_that_say_no_day_are_listed_with_their_days(
     run(use_case, "2024-01-05", "2024-01-07")
     status = status_of(use_case)
     assert (status.is_complete, status.gaps) == (True, [date(2024, 1, 4), date(2024, 1, 6)])
+
+
+@pytest.mark.parametrize("name", ["{day}.csv", "*.csv"])
+def test_missed_hours_are_listed_once_their_day_is_over(
+    make: Make, landing: Path, name: str
+) -> None:
+    """(08.28) By the day, whether or not the names of files say it."""
+    hourly = {"start": date(2024, 1, 1), "partition": "hour"}
+    use_case = make({"files": [name]}, schedule=hourly)
+    for day in (1, 2):
+        rows = [f"2024-01-{day:02d} {hour:02d}:30:00,h{hour},1,1," for hour in (4, 5, 6)]
+        (landing / f"2024-01-{day:02d}.csv").write_text(lines(*rows))
+    run(use_case, "2024-01-01T04")
+    run(use_case, "2024-01-01T06")  # Hour 5 was missed.
+    run(use_case, "2024-01-02", "2024-01-02")
+    assert status_of(use_case).to_run == [date(2024, 1, 1)]
+    run(use_case, "2024-01-01", "2024-01-01")
+    assert status_of(use_case).is_complete

@@ -15,7 +15,7 @@ from updraft.core.evidence import Audit
 from updraft.core.interval import Interval, Span, on_days
 from updraft.core.schema import BRONZE, CLEAN, EVENT_DATE, FEATURES, QUARANTINE, ROW_ID
 from updraft.core.use_case import UseCase
-from updraft.data.lineage import Commit, is_made_from, last_changes
+from updraft.data.lineage import Commit, Note, is_made_from, last_changes
 from updraft.data.sources import dated_files, file_state, file_states, is_dated, raw_files
 from updraft.data.tables import Table, partitions_of
 
@@ -114,18 +114,27 @@ def _has_changed(file: UPath, ingested: Commit) -> bool:
 
 
 def late_partitions(use_case: UseCase) -> list[date]:
-    """The partitions that have ended, and of which the last ingestion has seen other raw rows.
+    """The days (or months) that have ended, and of which an ingestion has seen other raw rows.
 
-    Only where the names of files say no day: there each ingestion reads all files.
+    The newest ingestion that has read their files says so: if the names of files say a day, the
+    last one of that day, else the last of all, because each reads all files.
     """
-    commits = [commit for commit in Table(use_case, BRONZE).commits() if commit.note]
-    newest = max(commits, key=lambda commit: commit.version, default=None)
-    if newest is None or newest.note is None:
-        return []
+    newest: dict[date | None, Note] = {}
+    for commit in sorted(Table(use_case, BRONZE).commits(), key=lambda commit: commit.version):
+        if commit.note is None:
+            continue
+        days = {start.date() for start, _ in commit.note.spans} if is_dated(use_case) else {None}
+        newest.update(dict.fromkeys(days, commit.note))
     now = datetime.now(UTC)
     unit = use_case.unit or "day"
-    late = [day for first, last in newest.note.late for day in Interval(first, last, unit).days]
-    return [day for day in late if Interval(day, day, unit).end <= now]
+    late = {
+        day
+        for read, note in newest.items()
+        for first, last in note.late
+        for day in Interval(first, last, unit).days
+        if read in (None, day)
+    }
+    return sorted(day for day in late if Interval(day, day, unit).end <= now)
 
 
 def changed_files(use_case: UseCase) -> list[str]:

@@ -118,7 +118,7 @@ def ingest(
         rows_read=placement.read,
         rows=sum(placement.in_run.values()),
         elsewhere=sum(placement.elsewhere.values()),
-        late_days=late,
+        late_days=[day for day in late if not interval.first <= day <= interval.last],
         unplaced=placement.unplaced,
     )
 
@@ -297,22 +297,18 @@ def _write_unplaced(
 def _late_days(
     spark: SparkSession, table: Table, interval: Interval, placement: Placement
 ) -> list[date]:
-    """Other days of which the files have other numbers of rows than bronze.
+    """The days of which the files have other numbers of rows outside the run than bronze.
 
-    Their rows came after their run, or it was missed. Days of which the run does some hours are
-    left to the runs of the other hours.
+    Their rows came after their run, it was missed, or its hour is yet to come.
     """
-    expected = {
-        (name, day): number
-        for (name, day), number in placement.elsewhere.items()
-        if not interval.first <= day <= interval.last
-    }
+    expected = placement.elsewhere
     if not expected:
         return []
     known: dict[tuple[str, date], int] = {}
     if table.exists:
         days = sorted(day for _, day in expected)
-        rows = table.read(spark, Interval(days[0], days[-1], interval.unit).predicate())
+        all_hours = Interval(days[0], days[-1], interval.unit).predicate()
+        rows = table.read(spark, f"{all_hours} AND NOT ({interval.predicate()})")
         for name, day, number in rows.groupBy(SOURCE, EVENT_DATE).count().collect():
             known[name, day] = number
     return sorted(

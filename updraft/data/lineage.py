@@ -46,8 +46,8 @@ class Note(BaseModel):
         run: The report of the job that made the commit, which names its DAG run.
         suites: The hash of the suites that the rows were checked against, if any.
         files: ``file_state`` of each raw file that was read, by name, if the names say a day.
-        late: The first and last of other partitions of which the raw files now have other numbers
-            of rows than bronze, if their names say no day.
+        late: The first and last of days (or months) of which the raw files have other numbers of
+            rows than bronze, outside the partitions that were replaced.
     """
 
     model_config = ConfigDict(frozen=True)
