@@ -10,6 +10,7 @@ def job(arguments: JobArguments) -> EvaluateReport:
     from updraft.data.ledger import DeltaLedger
     from updraft.data.session import session
     from updraft.decisions.champions import Champions
+    from updraft.decisions.looks import look_at
     from updraft.evaluation.evidence import make_evidence
     from updraft.models.provenance import origin
     from updraft.models.tracking import connect
@@ -30,7 +31,8 @@ def job(arguments: JobArguments) -> EvaluateReport:
         entries = ledger.entries()
         versions = [registered(client, use_case, number, entries) for number in numbers]
         code = champions.origin.code
-        measured = make_evidence(client, spark, use_case, trained, versions, code)
+        look = look_at(entries, trained.version, trained.holdout_days)
+        measured = make_evidence(client, spark, use_case, trained, versions, look, code)
         document = measured.model_dump(mode="json")
         record_evidence(client, use_case, trained.version, trained.run_id, document)
     return EvaluateReport(

@@ -19,6 +19,7 @@ def job(arguments: JobArguments) -> GateReport:
     from updraft.data.ledger import DeltaLedger
     from updraft.decisions.champions import Champions
     from updraft.decisions.gate import Case, decide
+    from updraft.decisions.looks import look_at
     from updraft.decisions.promotion import enter_decision, note_verdict, promotion_of
     from updraft.models.provenance import origin
     from updraft.models.tracking import connect
@@ -28,7 +29,8 @@ def job(arguments: JobArguments) -> GateReport:
     client = connect(use_case)
     champions = Champions(client, DeltaLedger(use_case), use_case, origin(arguments.report))
     current = champions.current()
-    carried_out = promotion_of(champions.ledger.entries(), trained.version, trained.run_id)
+    entries = champions.ledger.entries()
+    carried_out = promotion_of(entries, trained.version, trained.run_id)
     if carried_out is not None:
         return report_of(carried_out, use_case.name)
     document = evidence_beside(arguments.report)
@@ -38,9 +40,11 @@ def job(arguments: JobArguments) -> GateReport:
         kind=use_case.kind,
         challenger=trained.version,
         champion=current.to_version if current is not None else None,
+        unit=use_case.unit_of_gain,
+        look=look_at(entries, trained.version, trained.holdout_days),
         evidence=sha,
         features_version=trained.features_version,
-        days=(trained.holdout_first, trained.holdout_last) if use_case.unit else None,
+        days=trained.holdout_days,
         now=datetime.now(UTC),
     )
     verdict = decide(document, use_case.gate, case)
@@ -85,6 +89,8 @@ def entry_of(
         run_id=trained.run_id,
         features_version=case.features_version,
         code=origin.code,
+        holdout_first=case.days[0] if case.days else None,
+        holdout_last=case.days[1] if case.days else None,
     )
 
 

@@ -16,7 +16,7 @@ from tests.decisions.test_gate import CASE, EVIDENCE, NOW, POLICY
 from updraft.core.evidence import sha256
 from updraft.core.kinds import Task
 from updraft.decisions.gate import Verdict, decide
-from updraft.evaluation.bootstrap import paired_bootstrap
+from updraft.evaluation.intervals import GainInterval, Units, gain_interval
 from updraft.evaluation.metrics import Answers, Statistic, statistics
 
 Document = dict[str, Any]
@@ -33,10 +33,17 @@ def answers(noise: float, seed: int = 1) -> Statistic:
     return statistics(Task("binary"), Answers(labels, scores, threshold=0.5))["auc"]
 
 
+DAYS = np.arange(ROWS) % 7  # The day of each row.
+
+
+def interval(units: Units = DAYS, confidence: float = 0.95) -> GainInterval:
+    return gain_interval(GOOD, WORSE, units, more_is_better=True, confidence=confidence)
+
+
 def evidence(challenger: Statistic, champion: Statistic) -> Document:
     """What the correct evaluator records."""
-    gain = paired_bootstrap(challenger, champion, more_is_better=True, confidence=0.95, seed=1)
-    document = changed("holdout", {"rows": ROWS, "keys": ROWS, "units": {"auc": ROWS}}, EVIDENCE)
+    gain = gain_interval(challenger, champion, DAYS, more_is_better=True, confidence=0.95)
+    document = changed("holdout", {"rows": ROWS, "keys": ROWS, "units": {"auc": 7}}, EVIDENCE)
     document = changed("challenger", {"metrics": {"auc": challenger.value}}, document)
     document = changed("champion", {"metrics": {"auc": champion.value}}, document)
     return {**document, "gain": {"metric": "auc", **gain._asdict(), "confidence": 0.95}}
@@ -155,8 +162,16 @@ def counts_in_percent() -> Document:
 
 
 def uses_a_narrower_interval_than_the_policy_asks_for() -> Document:
-    gain = paired_bootstrap(GOOD, WORSE, more_is_better=True, confidence=0.6, seed=1)
-    return changed("gain", {**gain._asdict(), "confidence": 0.6})
+    return changed("gain", {**interval(confidence=0.6)._asdict(), "confidence": 0.6})
+
+
+def takes_each_row_for_independent() -> Document:
+    document = changed("gain", interval(np.arange(ROWS))._asdict())
+    return changed("holdout", {"unit": "row", "units": {"auc": ROWS}}, document)
+
+
+def forgets_that_it_has_looked_before() -> Document:
+    return {**correct(), "look": 0}
 
 
 def brings_the_evidence_of_last_week() -> Document:
@@ -164,11 +179,11 @@ def brings_the_evidence_of_last_week() -> Document:
 
 
 def judges_by_ten_rows() -> Document:
-    return changed("holdout", {"rows": 10, "keys": 10, "units": {"auc": 10}})
+    return changed("holdout", {"rows": 10, "keys": 10, "units": {"auc": 7}})
 
 
 def judges_each_row_ten_times() -> Document:
-    return changed("holdout", {"rows": 10 * ROWS, "units": {"auc": 10 * ROWS}})
+    return changed("holdout", {"rows": 10 * ROWS, "units": {"auc": 70}})
 
 
 def does_not_wait_for_the_audit() -> Document:
@@ -198,6 +213,8 @@ FAULTS: list[Callable[[], Document | None]] = [
     rounds_its_metrics,
     counts_in_percent,
     uses_a_narrower_interval_than_the_policy_asks_for,
+    takes_each_row_for_independent,
+    forgets_that_it_has_looked_before,
     brings_the_evidence_of_last_week,
     judges_by_ten_rows,
     judges_each_row_ten_times,

@@ -23,6 +23,7 @@ EVIDENCE: dict[str, Any] = {
     "owner": "operations",
     "made": "2013-03-08T11:00:00Z",
     "code": "0123abc",
+    "look": 1,
     "holdout": {
         "table": "features",
         "version": 7,
@@ -34,7 +35,8 @@ EVIDENCE: dict[str, Any] = {
         "keys": 6000,
         "labels": 2,
         "positives": 1200,
-        "units": {"auc": 6000},
+        "unit": "partition",
+        "units": {"auc": 7},
     },
     "audit": {
         "bronze": 60000,
@@ -86,6 +88,8 @@ CASE = Case(
     kind="binary",
     challenger=2,
     champion=1,
+    unit="partition",
+    look=1,
     evidence=None,
     features_version=7,
     days=(date(2013, 3, 1), date(2013, 3, 7)),
@@ -100,6 +104,7 @@ OTHER_HOLDOUT = "the holdout is not the one that training set aside"
 STANDARD_ERROR = "the gain's standard error is"
 OTHER_ROWS = "was judged on rows other than the holdout's"
 NOT_AUDITED = "no row of the training and holdout partitions has passed the audit"
+AT_LEAST_5 = "expected at least 5 and at most one for each of the 6,000 rows"
 NO_GROUP = "the evidence shows no group of origin with 500 rows or more"
 
 
@@ -182,7 +187,7 @@ def test_a_better_challenger_is_promoted_with_its_gain() -> None:
     verdict = decide(EVIDENCE, POLICY)
     assert verdict.promote
     assert verdict.reasons == [
-        "gain in auc of +0.0200 (95% interval +0.0100 to +0.0300) over version 1"
+        "gain in auc of +0.0200 (95 % interval +0.0100 to +0.0300) over version 1"
     ]
 
 
@@ -202,8 +207,11 @@ BROKEN = [
     ("holdout.rows", 999, "fewer than 1000"),
     ("holdout.rows", ..., f"{INCOMPLETE}: holdout.rows"),
     ("holdout.positives", 0, "single class"),
-    ("holdout.units", {}, "auc is computed from 0 rows, fewer than 30"),
-    ("holdout.units", {"auc": 29}, "auc is computed from 29 rows, fewer than 30"),
+    ("holdout.units", {}, f"auc is computed from 0 partitions, {AT_LEAST_5}"),
+    ("holdout.units", {"auc": 4}, f"auc is computed from 4 partitions, {AT_LEAST_5}"),
+    ("holdout.units", {"auc": 6001}, f"auc is computed from 6,001 partitions, {AT_LEAST_5}"),
+    ("holdout.unit", "row", "the gain rests on each row as independent, expected each partition"),
+    ("look", 2, "challenger number 2 on this holdout, but by now this is number 1; train again"),
     ("holdout.positives", 6000, "single class"),
     (
         "challenger.trained_until",
@@ -368,7 +376,7 @@ def of_kind(
 ) -> dict[str, Any]:
     evidence = deepcopy(EVIDENCE)
     evidence["holdout"]["labels"] = labels
-    evidence["holdout"]["units"] = {metric: 6000}
+    evidence["holdout"]["units"] = {metric: 60}
     evidence["holdout"]["positives"] = 1200 if labels == 2 else None
     evidence["challenger"]["metrics"] = {metric: value}
     evidence["champion"]["metrics"] = {metric: champions}
@@ -504,7 +512,7 @@ def slice_of(value: str = "EWR", rows: int = 2000, **gain: Any) -> dict[str, Any
         ([slice_of(rows=499)], NO_GROUP),
         ([{**slice_of(), "column": "dest"}], NO_GROUP),
         (
-            [slice_of(), slice_of("JFK", lower=-0.011)],
+            [slice_of(confidence=0.975), slice_of("JFK", lower=-0.011, confidence=0.975)],
             "where origin is JFK (2,000 rows), the challenger's gain in auc",
         ),
         ([slice_of(lower=NAN)], "where origin is EWR, the gain 0.02 does not lie in its interval"),
@@ -521,7 +529,11 @@ def test_a_declared_group_must_be_shown_not_to_lose(
 
 
 def test_a_group_may_lose_a_little_and_small_groups_are_not_judged() -> None:
-    groups = [slice_of(), slice_of("JFK", lower=-0.01), slice_of("LGA", rows=499, lower=-0.5)]
+    groups = [
+        slice_of(confidence=0.975),
+        slice_of("JFK", lower=-0.01, confidence=0.975),
+        slice_of("LGA", rows=499, lower=-0.5),
+    ]
     assert decide(changed("slices", groups), SLICED).promote
     first = changed("champion", None) | {"gain": None}
     promoted = decide(first, SLICED, champion=None).promote
@@ -554,17 +566,91 @@ def test_a_gain_must_exceed_min_gain_not_only_reach_it() -> None:
         assert decide(EVIDENCE, policy).promote is promoted
 
 
-def test_a_refusal_says_how_many_rows_the_design_gain_needs() -> None:
-    # (1.96 + 1.96)^2 * 0.005^2 / 0.01^2 * 6000 rows.
+@pytest.mark.parametrize(
+    ("error", "units", "needed"),
+    [
+        # About ((1.96 + 1.96) * 0.005 / 0.01)^2 * 6000: with many units, Student's t is normal.
+        (0.005, 6000, 23052),
+        # From few units, the quantiles are larger: (2.03 + 2.03)^2 in place of (1.96 + 1.96)^2.
+        (0.005, 7, 30),
+        (0.0, 7, 5),
+        (1e-9, 7, 5),
+        (1e300, 7, 10**9),
+        (0.005, 0, None),
+    ],
+)
+def test_how_many_units_the_design_gain_needs(error: float, units: int, needed: int | None) -> None:
     policy = POLICY.model_copy(update={"design_gain": 0.01})
-    assert units_needed(Gain.model_validate(EVIDENCE["gain"]), 6000, policy) == 23049
-    assert units_needed(Gain.model_validate(EVIDENCE["gain"]), 6000, POLICY) is None
+    gain = Gain.model_validate({**EVIDENCE["gain"], "error": error})
+    assert units_needed(gain, units, policy) == needed
+    assert units_needed(gain, units, POLICY) is None
+
+
+def test_a_refusal_says_how_many_units_the_design_gain_needs() -> None:
+    policy = POLICY.model_copy(update={"design_gain": 0.01})
     (reason,) = decide(changed("gain.lower", -0.001), policy).reasons
     assert reason.endswith(
-        "Detecting a true gain of 0.01 in 9 of 10 cases takes 23,049 rows; there are 6,000"
+        "Detecting a true gain of 0.01 in 9 of 10 cases takes about 30 partitions; there are 7"
     )
-    sharper = policy.model_copy(update={"min_gain": 0.005, "confidence": 0.8})
-    assert units_needed(Gain.model_validate(EVIDENCE["gain"]), 6000, sharper) == 63045
+    gain = Gain.model_validate({**EVIDENCE["gain"], "confidence": 0.8})
+    sharper = policy.model_copy(update={"min_gain": 0.005})
+    assert units_needed(gain, 6000, sharper) == 63047
+
+
+@pytest.mark.parametrize(
+    ("unit", "text"),
+    [
+        ("partition", "1 partition, expected at least 5 "),
+        ("day", "1 day, expected at least 5 "),
+        ("row", "1 row, expected at least 30 "),
+        ("customer", "1 values of customer, expected at least 30 "),
+    ],
+)
+def test_units_are_counted_by_their_name(unit: str, text: str) -> None:
+    document = changed("holdout.unit", unit, changed("holdout.units", {"auc": 1}))
+    (reason,) = decide(document, POLICY, unit=unit).reasons
+    assert reason.startswith(f"auc is computed from {text}")
+    fewest = 5 if "5" in text else 30
+    for number, promoted in ((fewest - 1, False), (fewest, True)):
+        document = changed("holdout.units", {"auc": number}, document)
+        assert decide(document, POLICY, unit=unit).promote is promoted
+
+
+def later_look(look: int, confidence: float, **gain: float) -> dict[str, Any]:
+    document = changed("look", look)
+    return changed("gain", {**EVIDENCE["gain"], "confidence": confidence, **gain}, document)
+
+
+def test_later_looks_need_wider_intervals() -> None:
+    """(09.2) The second challenger has half of the error of the first, the third a sixth."""
+    for look, confidence in ((1, 0.95), (2, 0.975), (3, 1 - 0.05 / 6)):
+        assert decide(later_look(look, confidence), POLICY, look=look).promote
+        if look > 1:
+            (reason,) = decide(later_look(look, 0.95), POLICY, look=look).reasons
+            assert reason.startswith("the gain is in auc at confidence 0.95, expected in auc at")
+    lost = {"lower": -0.001}
+    (reason,) = decide(later_look(2, 0.975, **lost), POLICY, look=2).reasons
+    assert reason == (
+        "the challenger's gain in auc of +0.0200 (97.5 % interval -0.0010 to +0.0300) over version "
+        "1 is not significantly above +0. 1 other challenger was judged on rows of this holdout "
+        "before: the first has an interval of 95 %, on partitions after 2013-03-07 the next one, "
+        "too"
+    )
+    (reason,) = decide(later_look(3, 1 - 0.05 / 6, **lost), POLICY, look=3).reasons
+    assert "2 other challengers were judged on rows of this holdout before" in reason
+
+
+def test_slices_need_wider_intervals_the_more_there_are() -> None:
+    """(09.1) So that all hold together: Bonferroni."""
+    groups = [slice_of(rows=3000, value=value) for value in ("EWR", "JFK")]
+    (first, *_) = decide(changed("slices", groups), SLICED).reasons
+    assert first == (
+        "where origin is EWR, the gain is in auc at confidence 0.95, "
+        "expected in auc at confidence 0.975"
+    )
+    for group in groups:
+        group["gain"]["confidence"] = 0.975
+    assert decide(changed("slices", groups), SLICED).promote
 
 
 ROWS_OF = "the clean rows or the features of"
@@ -575,7 +661,8 @@ NOT_PASSED = (
 COMPLETE_AUDIT = {"bronze": 1, "clean": 1, "quarantined": 0, "unfinished": [], "unaudited": 0}
 BOUNDARIES = [
     ("holdout.rows", 1000, {"holdout.keys": 1000, "holdout.positives": 500}),
-    ("holdout.units", {"auc": 30}, {}),
+    ("holdout.units", {"auc": 5}, {}),
+    ("holdout.units", {"auc": 6000}, {}),
     ("holdout.positives", 30, {}),
     ("holdout.positives", 5970, {}),
     ("challenger.trained_until", "2013-02-28", {}),
@@ -653,7 +740,7 @@ def test_a_holdout_without_differences_is_named_by_its_kind(
             f"{ROWS_OF} 2013-02-01 {NOT_PASSED}",
         ),
         ("audit", {**COMPLETE_AUDIT, "bronze": 0, "clean": 0}, NOT_AUDITED),
-        ("holdout.units", {}, "auc is computed from 0 rows, fewer than 30"),
+        ("holdout.units", {}, f"auc is computed from 0 partitions, {AT_LEAST_5}"),
         (
             "champion.sha256",
             "aa",
@@ -678,12 +765,12 @@ def test_reasons_are_complete_sentences() -> None:
     assert altered == Verdict(False, [reason])
     designed = POLICY.model_copy(update={"design_gain": 0.01})
     (reason,) = decide(changed("gain.lower", -0.001), designed).reasons
-    gain = "the challenger's gain in auc of +0.0200 (95% interval -0.0010 to +0.0300)"
+    gain = "the challenger's gain in auc of +0.0200 (95 % interval -0.0010 to +0.0300)"
     assert reason.startswith(
         f"{gain} over version 1 is not significantly above +0. Detecting a true gain of 0.01"
     )
     (lost,) = decide(changed("slices", [slice_of(rows=500, lower=-0.02)]), SLICED).reasons
-    gain = "the challenger's gain in auc of +0.0200 (95% interval -0.0200 to +0.0300)"
+    gain = "the challenger's gain in auc of +0.0200 (95 % interval -0.0200 to +0.0300)"
     assert lost == f"where origin is EWR (500 rows), {gain} is not significantly above -0.01"
     assert decide(changed("slices", [slice_of(rows=500)]), SLICED).promote
     without_units = changed("holdout.units", {}, changed("gain.lower", -0.1))
@@ -723,7 +810,7 @@ def test_evidence_without_a_champion_is_stale_once_there_is_one() -> None:
 def test_a_floor_is_reached_only_by_a_possible_value(
     floors: Any, metrics: dict[str, float], message: str
 ) -> None:
-    document = changed("holdout.units", {"auc": 6000, **dict.fromkeys(floors, 6000)})
+    document = changed("holdout.units", {"auc": 7, **dict.fromkeys(floors, 7)})
     document["challenger"]["metrics"] |= metrics
     first = {**document, "champion": None, "gain": None}
     policy = Gate(metric="auc", floors={"auc": 0.6, **floors}, min_rows=1000)
@@ -739,6 +826,12 @@ def test_what_is_ranked_for_users_is_counted_in_users() -> None:
     complete = of_kind("ndcg_at_10", 0.2, 0.18, 1)
     policy = policy_of("ndcg_at_10", 0.1).model_copy(update={"design_gain": 0.01})
     (reason,) = decide(changed("gain.lower", -0.01, complete), policy, "recommendation").reasons
-    assert reason.endswith(" users; there are 6,000")
+    assert reason.endswith(" users; there are 60")
     (reason,) = decide(changed("holdout.units", {}, complete), policy, "recommendation").reasons
-    assert reason == "ndcg_at_10 is computed from 0 users, fewer than 30"
+    assert reason == (
+        "ndcg_at_10 is computed from 0 users, expected at least 30 and at most one for each of the "
+        "6,000 rows"
+    )
+    for number, promoted in ((29, False), (30, True)):
+        document = changed("holdout.units", {"ndcg_at_10": number}, complete)
+        assert decide(document, policy, "recommendation").promote is promoted

@@ -28,7 +28,9 @@ class Holdout(Strict):
         keys: The number of distinct row ids.
         labels: The number of distinct labels; None for kinds without labels.
         positives: For binary labels, the number of rows of the positive class.
-        units: By each metric that the gate uses, how many rows (or users) it is computed from.
+        unit: Which rows count as one, see ``UseCase.unit_of_gain``.
+        units: By each metric that the gate uses, from how many units it is computed; of a metric of
+            users, from how many users.
     """
 
     table: str
@@ -41,6 +43,7 @@ class Holdout(Strict):
     keys: int
     labels: int | None
     positives: int | None
+    unit: str
     units: dict[str, int]
 
 
@@ -106,10 +109,10 @@ class Gain(Strict):
     Attributes:
         metric: The metric that is compared.
         value: The gain.
-        lower: The lower end of its bootstrap interval.
+        lower: The lower end of its interval.
         upper: The upper end.
         confidence: The confidence level of the interval.
-        error: The bootstrap standard error: the standard deviation over the resamples.
+        error: Its standard error, by the units on which it rests.
     """
 
     metric: str
@@ -137,6 +140,7 @@ class Evidence(Strict):
         owner: Its owner.
         made: When the evidence was made, with a time zone.
         code: The commit that made it.
+        look: 1 if no other challenger has been judged on rows of this holdout, 2 after one, ...
         holdout: The rows that the models were compared on.
         audit: What the audits say about the rows.
         challenger: The model to be judged.
@@ -149,6 +153,7 @@ class Evidence(Strict):
     owner: str
     made: AwareDatetime
     code: str
+    look: int
     holdout: Holdout
     audit: Audit
     challenger: Candidate

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal, NamedTuple, Protocol
 
 from updraft.core.manifest import Manifest
@@ -33,6 +33,9 @@ class Entry(NamedTuple):
         features_version: The version of the features table that the decision rests on.
         code: The commit that decided.
         model: For "trained", the model's ``Manifest`` as JSON: its files and facts by hash.
+        holdout_first: The first day of the holdout that the gate has decided on; None for a
+            snapshot, and for what rests on no holdout.
+        holdout_last: Its last day.
     """
 
     number: int
@@ -49,6 +52,8 @@ class Entry(NamedTuple):
     features_version: int | None
     code: str
     model: str | None = None
+    holdout_first: date | None = None
+    holdout_last: date | None = None
 
 
 class Origin(NamedTuple):

@@ -8,6 +8,7 @@ from upath import UPath
 
 from updraft.core.errors import UpdraftError
 from updraft.core.files import write_atomically
+from updraft.core.interval import SNAPSHOT
 from updraft.core.report_files import report_path
 
 
@@ -193,6 +194,11 @@ class SearchAndFitReport(Report):
     planned: int
     pruned: int
     cut: bool
+
+    @property
+    def holdout_days(self) -> tuple[date, date] | None:
+        """The first and last day of the holdout; None for a snapshot, which has no time."""
+        return None if self.holdout_last == SNAPSHOT else (self.holdout_first, self.holdout_last)
 
 
 class EvaluateReport(Report):

@@ -25,6 +25,7 @@ REASONS = "reasons"  # Why a row is in quarantine, or belongs to no partition.
 INTERNAL = "__"  # The start of names that rows have only while a job works; no column has it.
 TIME_COLUMNS = "__time_columns"  # Of raw rows: the columns of the event time, typed.
 RAW = "__raw"  # Of typed rows: the bronze row.
+UNIT = "__unit"  # Of judged rows: what they belong to that is independent, such as their day.
 UNREADABLE = "__reasons"  # Of typed rows: why texts cannot be read.
 
 SPLIT = "split"  # In a snapshot: whether a row belongs to the training rows or to the holdout.

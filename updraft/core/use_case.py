@@ -10,6 +10,7 @@ from updraft.core.errors import UpdraftError
 from updraft.core.interval import SNAPSHOT, Unit
 from updraft.core.kinds import Kind, Task
 from updraft.core.mistakes import Document, invalid, mistake, suggest
+from updraft.core.schema import ITEM, USER
 from updraft.core.sections import (
     Alerts,
     Context,
@@ -22,6 +23,7 @@ from updraft.core.sections import (
     Spark,
     Strict,
 )
+from updraft.core.sections.gate import DAY, FEWEST_PARTITIONS, PARTITION, ROW
 from updraft.core.settings import settings
 from updraft.core.sql import sql_mistakes
 
@@ -60,6 +62,49 @@ class UseCase(Strict):
                 "the metric value needs model.costs: say there what each decision is worth"
             )
         return gate
+
+    @field_validator("gate")
+    @classmethod
+    def _has_units(cls, gate: Gate, info: ValidationInfo) -> Gate:
+        """Refuse a unit that the rows do not have, or of which a holdout has too few."""
+        model: Model | None = info.data.get("model")
+        data: Data | None = info.data.get("data")
+        is_by_partition = gate.unit == PARTITION or (
+            gate.unit is None
+            and info.data.get("schedule") is not None
+            and info.data.get("kind") != "recommendation"
+        )
+        if is_by_partition and model and model.holdout < FEWEST_PARTITIONS:
+            raise ValueError(
+                f"unit: with model.holdout {model.holdout} a gain rests on as many partitions, "
+                f"expected at least {FEWEST_PARTITIONS}. Widen model.holdout, or say on what rows "
+                f"depend instead: {DAY}, {ROW}, or a column such as the customer"
+            )
+        if data is None or gate.unit in (None, PARTITION, DAY, ROW, USER, ITEM):
+            return gate
+        if gate.unit not in data.columns:
+            raise ValueError(
+                f"unit: {gate.unit!r} is not {PARTITION}, {DAY}, {ROW} or a column"
+                f"{suggest(gate.unit, data.columns)}"
+            )
+        if data.history:
+            raise ValueError(
+                f"unit: {gate.unit!r} is a column, but with data.history rows of features are no "
+                f"rows of the data; expected {PARTITION}, {DAY} or {ROW}"
+            )
+        return gate
+
+    @property
+    def unit_of_gain(self) -> str:
+        """Which rows count as one in the gate: those of a partition, day, row, or column's value.
+
+        See ``gate.unit``.
+        """
+        if self.gate.unit:
+            return self.gate.unit
+        if self.kind == "recommendation":
+            return USER
+        return PARTITION if self.schedule else ROW
 
     @property
     def task(self) -> Task:

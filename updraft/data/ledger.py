@@ -35,6 +35,8 @@ SCHEMA = pa.schema(
         "features_version": pa.int64(),
         "code": pa.string(),
         "model": pa.string(),
+        "holdout_first": pa.date32(),
+        "holdout_last": pa.date32(),
     }
 )
 # No checkpoints, which could fail after the commit, and no clean-up of the history.

@@ -7,22 +7,25 @@ in this one file, so that a reviewer sees the whole decision and `make mutants` 
 import math
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from statistics import NormalDist
 from typing import Any
 
 from pydantic import ValidationError
+from scipy.special import stdtrit
 
 from updraft.core.evidence import Candidate, Evidence, Gain, Holdout, read_evidence, sha256
 from updraft.core.kinds import TRAITS, Kind, Traits
 from updraft.core.metrics import metric_of
 from updraft.core.schema import FEATURES
 from updraft.core.sections import Gate
+from updraft.core.sections.gate import DAY, FEWEST_PARTITIONS, FEWEST_UNITS, PARTITION, ROW
+from updraft.decisions.looks import confidence_at
 
-FEWEST_UNITS = 30  # With fewer, a bootstrap interval means nothing: for one user it has no width.
 TOLERANCE = 1e-6  # Between a gain and the difference of the metrics that it is computed from.
 # The power to detect design_gain, given the luck of the holdout alone. It is higher than the 9 of
 # 10 cases that are promised, because errors are estimates and training has luck, too.
 POWER = 0.975
+MOST_UNITS = 10**9  # Nobody has more of them.
+ITERATIONS = 30  # Until the number of units and the quantiles for it agree.
 LISTED_DAYS = 3  # Days in a reason: there may be many.
 MAX_AGE = timedelta(days=1)  # Of evidence and of an approval: data and champion move on.
 CLOCK_SKEW = timedelta(minutes=5)  # By which the clocks of two machines may differ.
@@ -37,6 +40,8 @@ class Case:
         kind: Its kind.
         challenger: The version to decide on.
         champion: The current champion, by the ledger; None if there is none.
+        unit: Which rows count as one, see ``UseCase.unit_of_gain``.
+        look: The challenger's place among those judged on rows of this holdout, by the ledger.
         evidence: The hash under which MLflow keeps the evidence.
         features_version: The version of the features table that training used.
         days: The first and last day of the holdout that training set aside; None for a snapshot.
@@ -47,6 +52,8 @@ class Case:
     kind: Kind
     challenger: int
     champion: int | None
+    unit: str
+    look: int
     evidence: str | None
     features_version: int
     days: tuple[date, date] | None
@@ -104,19 +111,22 @@ def decide(document: dict[str, Any] | None, policy: Gate, case: Case) -> Verdict
 
 
 def units_needed(gain: Gain, units: int, policy: Gate) -> int | None:
-    """Return how many rows (or users) show a true gain of ``policy.design_gain`` in 9 of 10 cases.
+    """Return how many units show a true gain of ``policy.design_gain`` in 9 of 10 cases.
 
-    None if the policy has no design gain. The error of a gain falls with the square root of the
-    rows, and the lower end of its interval has to exceed ``min_gain``: this is the usual sample
-    size of a one-sided test (Cohen, Statistical Power Analysis for the Behavioral Sciences,
-    chapter 2).
+    None if the policy has no design gain, or without units. The error of a gain falls with the
+    square root of the units, and the lower end of its interval has to exceed ``min_gain``: this is
+    the usual sample size of a one-sided test (Cohen, Statistical Power Analysis for the Behavioral
+    Sciences, chapter 2), with Student's t, whose quantiles depend on the number of units itself.
     """
-    if policy.design_gain is None:
+    if policy.design_gain is None or units < 1:
         return None
-    normal = NormalDist()
-    standard_errors = normal.inv_cdf(0.5 + policy.confidence / 2) + normal.inv_cdf(POWER)
-    detectable = policy.design_gain - policy.min_gain
-    return math.ceil(units * (standard_errors * gain.error / detectable) ** 2)
+    errors_of_one = gain.error * math.sqrt(units) / (policy.design_gain - policy.min_gain)
+    errors_of_one = min(errors_of_one, MOST_UNITS)
+    needed = float(MOST_UNITS)
+    for _ in range(ITERATIONS):
+        quantiles = stdtrit(needed - 1, 0.5 + gain.confidence / 2) + stdtrit(needed - 1, POWER)
+        needed = min(max((quantiles * errors_of_one) ** 2, FEWEST_PARTITIONS), MOST_UNITS)
+    return math.ceil(needed)
 
 
 def _check_case(evidence: Evidence, policy: Gate, case: Case) -> list[str]:
@@ -147,6 +157,15 @@ def _check_case(evidence: Evidence, policy: Gate, case: Case) -> list[str]:
     are_other_days = case.days is not None and (holdout.first, holdout.last) != case.days
     if is_other_table or are_other_days:
         failures.append("the holdout is not the one that training set aside")
+    if holdout.unit != case.unit:
+        failures.append(
+            f"the gain rests on each {holdout.unit} as independent, expected each {case.unit}"
+        )
+    if evidence.look != case.look:
+        failures.append(
+            f"the evidence is stale: it was made for challenger number {evidence.look} on this "
+            f"holdout, but by now this is number {case.look}; train again"
+        )
     if policy.metric not in TRAITS[case.kind].metrics:
         failures.append(
             f"the policy's metric, {policy.metric}, is not a metric of kind {case.kind}"
@@ -159,12 +178,15 @@ def _check_holdout(holdout: Holdout, policy: Gate) -> list[str]:
     failures = []
     if holdout.rows < policy.min_rows:
         failures.append(f"the holdout has {holdout.rows} rows, fewer than {policy.min_rows}")
-    fewest = min(policy.min_rows, FEWEST_UNITS)
     for name in sorted({policy.metric, *policy.floors}):
         units = holdout.units.get(name, 0)
-        if units < fewest:
-            unit = metric_of(name).unit
-            failures.append(f"{name} is computed from {units} {unit}, fewer than {fewest}")
+        unit = _unit_of(name, holdout)
+        fewest = FEWEST_PARTITIONS if unit in (PARTITION, DAY) else FEWEST_UNITS
+        if not fewest <= units <= holdout.rows:
+            failures.append(
+                f"{name} is computed from {_units_text(units, unit)}, expected at least {fewest} "
+                f"and at most one for each of the {holdout.rows:,} rows"
+            )
     if holdout.keys != holdout.rows:
         failures.append(f"the holdout has {holdout.rows} rows, but {holdout.keys} different keys")
     return failures
@@ -357,7 +379,9 @@ def _check_gain(evidence: Evidence, policy: Gate) -> list[str]:
         return []
     if champion is None or gain is None:
         return ["the evidence has either a champion or a gain over it, expected both or neither"]
-    failure = _invalid_gain(gain, policy) or _wrong_gain(evidence.challenger, champion, gain)
+    confidence = confidence_at(policy.confidence, evidence.look)
+    failure = _invalid_gain(gain, policy, confidence)
+    failure = failure or _wrong_gain(evidence.challenger, champion, gain)
     if failure:
         return [failure]
     threshold = policy.min_gain if policy.rule == "better" else -policy.margin
@@ -367,22 +391,53 @@ def _check_gain(evidence: Evidence, policy: Gate) -> list[str]:
         f"the challenger's {_gain_text(gain)} over version {champion.version} "
         f"is not significantly above {threshold:+.3g}"
     )
-    units = evidence.holdout.units.get(gain.metric, 0)
+    return [reason + _looks_text(evidence, policy) + _need_text(evidence.holdout, gain, policy)]
+
+
+def _looks_text(evidence: Evidence, policy: Gate) -> str:
+    """Why the confidence of the interval is higher than that of the policy."""
+    others = evidence.look - 1
+    if not others:
+        return ""
+    were = "1 other challenger was" if others == 1 else f"{others} other challengers were"
+    last = evidence.holdout.last
+    fresh = f" on partitions after {last}" if last else " on keys that no holdout has had"
+    return (
+        f". {were} judged on rows of this holdout before: the first has an interval of "
+        f"{100 * policy.confidence:.4g} %,{fresh} the next one, too"
+    )
+
+
+def _need_text(holdout: Holdout, gain: Gain, policy: Gate) -> str:
+    """How large a holdout shows the gain that the policy is designed for."""
+    units = holdout.units.get(gain.metric, 0)
     needed = units_needed(gain, units, policy)
-    if needed:
-        reason += (
-            f". Detecting a true gain of {policy.design_gain:.3g} in 9 of 10 cases takes "
-            f"{needed:,} {metric_of(gain.metric).unit}; there are {units:,}"
-        )
-    return [reason]
+    if needed is None:
+        return ""
+    unit = _unit_of(gain.metric, holdout)
+    return (
+        f". Detecting a true gain of {policy.design_gain:.3g} in 9 of 10 cases takes about "
+        f"{_units_text(needed, unit)}; there are {units:,}"
+    )
 
 
-def _invalid_gain(gain: Gain, policy: Gate) -> str | None:
+def _unit_of(metric: str, holdout: Holdout) -> str:
+    """What counts as one: of a metric of users each user, else what the policy says."""
+    return "user" if metric_of(metric).unit == "users" else holdout.unit
+
+
+def _units_text(number: int, unit: str) -> str:
+    if unit in (PARTITION, DAY, ROW, "user"):
+        return f"{number:,} {unit}{'' if number == 1 else 's'}"
+    return f"{number:,} values of {unit}"
+
+
+def _invalid_gain(gain: Gain, policy: Gate, confidence: float) -> str | None:
     """Return why it is not a gain that the policy asks for, or not a gain at all."""
-    if gain.metric != policy.metric or gain.confidence != policy.confidence:
+    if gain.metric != policy.metric or gain.confidence != confidence:
         return (
             f"the gain is in {gain.metric} at confidence {gain.confidence:g}, "
-            f"expected in {policy.metric} at confidence {policy.confidence:g}"
+            f"expected in {policy.metric} at confidence {confidence:g}"
         )
     if not -math.inf < gain.lower <= gain.value <= gain.upper < math.inf:
         return f"the gain {gain.value} does not lie in its interval [{gain.lower}, {gain.upper}]"
@@ -415,21 +470,23 @@ def _check_slices(evidence: Evidence, policy: Gate) -> list[str]:
     slices = policy.slices
     if slices is None or evidence.champion is None:
         return []
-    failures = []
     possible_rows = range(slices.min_rows, evidence.holdout.rows + 1)
+    judged = [
+        group
+        for group in evidence.slices
+        if group.column in slices.columns and group.rows in possible_rows
+    ]
+    confidence = confidence_at(policy.confidence, evidence.look, max(len(judged), 1))
+    failures = []
     for column in slices.columns:
-        groups = [
-            group
-            for group in evidence.slices
-            if group.column == column and group.rows in possible_rows
-        ]
+        groups = [group for group in judged if group.column == column]
         if not groups:
             failures.append(
                 f"the evidence shows no group of {column} with {slices.min_rows} rows or more"
             )
         for group in groups:
             place = f"where {column} is {group.value}"
-            failure = _invalid_gain(group.gain, policy)
+            failure = _invalid_gain(group.gain, policy, confidence)
             if failure:
                 failures.append(f"{place}, {failure}")
             elif group.gain.lower < -slices.max_loss:
@@ -441,7 +498,7 @@ def _check_slices(evidence: Evidence, policy: Gate) -> list[str]:
 
 
 def _gain_text(gain: Gain) -> str:
-    interval = f"{gain.confidence:.0%} interval {gain.lower:+.4f} to {gain.upper:+.4f}"
+    interval = f"{100 * gain.confidence:.4g} % interval {gain.lower:+.4f} to {gain.upper:+.4f}"
     return f"gain in {gain.metric} of {gain.value:+.4f} ({interval})"
 
 

@@ -15,7 +15,8 @@ from updraft.core.interval import Interval
 from updraft.core.metrics import metric_of
 from updraft.core.schema import FEATURES, HOLDOUT, LABEL, ROW_ID
 from updraft.core.use_case import UseCase
-from updraft.evaluation.bootstrap import paired_bootstrap
+from updraft.decisions.looks import confidence_at
+from updraft.evaluation.intervals import Units, gain_interval, number_of_units
 from updraft.evaluation.judging import Judged, judge
 from updraft.evaluation.kinds import kind_of
 from updraft.evaluation.metrics import statistics
@@ -46,7 +47,8 @@ class ModelFile:
 class Comparison:
     """The ``versions``, the challenger first, as judged on the rows of ``holdout``.
 
-    ``statistics``: the metrics of each version by name.
+    ``statistics``: the metrics of each version by name. ``look``: 1 for the first challenger that
+    is judged on these rows, see ``updraft.decisions.looks``.
     """
 
     use_case: UseCase
@@ -54,6 +56,7 @@ class Comparison:
     versions: list[RegisteredVersion]
     judged: Judged
     statistics: list[dict[str, Statistic]]
+    look: int
 
     def holdout_evidence(self, features_version: int, days: Interval | None) -> Holdout:
         """The holdout in the evidence. ``days``: its days, None for a snapshot's."""
@@ -72,7 +75,8 @@ class Comparison:
             keys=rows[ROW_ID].nunique(),
             labels=counts.labels,
             positives=counts.positives,
-            units={name: self.statistics[0][name].units for name in metrics},
+            unit=self.use_case.unit_of_gain,
+            units={name: number_of_units(self._units(name)) for name in metrics},
         )
 
     def candidate(self, n: int, training_keys: DataFrame | None) -> Candidate:
@@ -103,46 +107,63 @@ class Comparison:
             size_mb=file.size_mb,
         )
 
-    def gain(self, group: npt.NDArray[np.bool_] | None = None) -> Gain:
-        """The gain in the gate's metric on all rows, or on a ``group``: a mask of shape (rows,)."""
-        policy = self.use_case.gate
-        challenger, champion = (statistics[policy.metric] for statistics in self.statistics)
-        interval = paired_bootstrap(
+    def gain(self) -> Gain:
+        """The gain in the gate's metric on all rows."""
+        return self._gain(confidence_at(self.use_case.gate.confidence, self.look))
+
+    def _gain(self, confidence: float, group: npt.NDArray[np.bool_] | None = None) -> Gain:
+        """The gain on all rows, or on a ``group``: a mask of shape (rows,)."""
+        metric = self.use_case.gate.metric
+        challenger, champion = (statistics[metric] for statistics in self.statistics)
+        units = self._units(metric)
+        interval = gain_interval(
             challenger,
             champion,
-            more_is_better=metric_of(policy.metric).more_is_better,
-            confidence=policy.confidence,
-            seed=self.use_case.model.search.seed,
-            group=group,
+            units if group is None else np.where(group, units, -1),
+            more_is_better=metric_of(metric).more_is_better,
+            confidence=confidence,
         )
-        return Gain(
-            metric=policy.metric,
-            value=interval.value,
-            lower=interval.lower,
-            upper=interval.upper,
-            confidence=policy.confidence,
-            error=interval.error,
-        )
+        return Gain(metric=metric, confidence=confidence, **interval._asdict())
+
+    def _units(self, metric: str) -> Units:
+        """What is independent: each user for a metric of users, else what ``gate.unit`` says."""
+        if metric_of(metric).unit == "users":
+            return np.arange(self.statistics[0][metric].units)
+        return self.judged.units
 
     def slices(self) -> list[Slice]:
-        """The gain in each group that the gate's policy declares and that has enough rows."""
+        """The gain in each group that the gate's policy declares and that has enough rows.
+
+        The more groups, the higher the confidence of each interval, so that all hold together.
+        """
         policy = self.use_case.gate.slices
         if policy is None:
             return []
         rows = self.judged.rows
-        slices = []
-        for column in policy.columns:
-            for value, count in rows[column].value_counts().sort_index().items():
-                if count >= policy.min_rows:
-                    gain = self.gain((rows[column] == value).to_numpy())
-                    slices.append(
-                        Slice(column=column, value=str(value), rows=int(count), gain=gain)
-                    )
-        return slices
+        groups = [
+            (column, value, int(count))
+            for column in policy.columns
+            for value, count in rows[column].value_counts().sort_index().items()
+            if count >= policy.min_rows
+        ]
+        confidence = confidence_at(self.use_case.gate.confidence, self.look, len(groups))
+        return [
+            Slice(
+                column=column,
+                value=str(value),
+                rows=count,
+                gain=self._gain(confidence, (rows[column] == value).to_numpy()),
+            )
+            for column, value, count in groups
+        ]
 
 
 def compare(
-    use_case: UseCase, holdout: DataFrame, before: DataFrame, versions: list[RegisteredVersion]
+    use_case: UseCase,
+    holdout: DataFrame,
+    before: DataFrame,
+    versions: list[RegisteredVersion],
+    look: int,
 ) -> Comparison:
     """Judge all ``versions``, the challenger first, on the same rows; see ``judge``.
 
@@ -159,7 +180,7 @@ def compare(
             "gate names. Set model.costs for value; for rankings, widen model.holdout until some "
             "users like new, known items."
         )
-    return Comparison(use_case, holdout, versions, judged, measured)
+    return Comparison(use_case, holdout, versions, judged, measured, look)
 
 
 def rows_sha256(rows: pd.DataFrame) -> str:

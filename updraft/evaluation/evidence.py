@@ -41,12 +41,13 @@ def make_evidence(
     use_case: UseCase,
     trained: SearchAndFitReport,
     versions: list[RegisteredVersion],
+    look: int,
     code: str,
 ) -> Evidence:
     """The evidence on the first of ``versions``, compared with the second if there is one.
 
     It also logs with the training's run which rows the holdout has, the metrics and the plots.
-    ``code``: the commit that makes the evidence.
+    ``look``: see ``Evidence``. ``code``: the commit that makes the evidence.
     """
     task = use_case.task
     features_version = trained.features_version
@@ -61,7 +62,7 @@ def make_evidence(
     else:
         holdout = features.where(holdout_days.predicate()).cache()
         before = features.where(features[EVENT_DATE] < holdout_days.first)
-    comparison = compare(use_case, holdout, before, versions)
+    comparison = compare(use_case, holdout, before, versions, look)
     candidates = [
         comparison.candidate(n, training_keys(spark, use_case, version))
         for n, version in enumerate(versions)
@@ -72,6 +73,7 @@ def make_evidence(
         owner=use_case.owner,
         made=datetime.now(UTC).replace(microsecond=0),
         code=code,
+        look=look,
         holdout=comparison.holdout_evidence(
             features_version, None if is_snapshot else holdout_days
         ),

@@ -8,12 +8,14 @@ import pandas as pd
 from pyspark.sql import DataFrame
 
 from updraft.core.errors import UpdraftError
-from updraft.core.schema import LABEL, feature_names
+from updraft.core.schema import LABEL, UNIT, feature_names
 from updraft.core.use_case import UseCase
 from updraft.evaluation.answers import Answers
 from updraft.evaluation.importance import IMPORTANCE
+from updraft.evaluation.intervals import Units
 from updraft.evaluation.kinds import kind_of
 from updraft.evaluation.slices import FEATURES, slice_columns
+from updraft.evaluation.units import numbered, with_unit
 from updraft.models.feature_columns import FeatureColumns
 from updraft.models.scoring import holdout_answers
 from updraft.models.verified import MODEL
@@ -25,13 +27,15 @@ class Judged:
     """The holdout's ``rows``, and the ``answers`` of each model for them, in the same order.
 
     ``columns``: all features. ``sliced_by``: the features that the rows are sliced by.
-    ``rows`` has only the features that are needed.
+    ``rows`` has only the features that are needed. ``units``: the number of each row's unit, see
+    ``gate.unit``; shape (rows,).
     """
 
     rows: pd.DataFrame
     columns: FeatureColumns
     answers: list[Answers]
     sliced_by: FeatureColumns
+    units: Units
 
 
 def judge(
@@ -53,7 +57,9 @@ def judge(
     sliced_by = slice_columns(columns, important)
     slice_names = list(dict.fromkeys([*sliced_by.all, *declared]))
     folders = [version.folder for version in versions]
-    rows = holdout_answers(holdout, folders, task, kind.columns_to_collect(columns, slice_names))
+    names = [*kind.columns_to_collect(columns, slice_names), UNIT]
+    rows = holdout_answers(with_unit(holdout, use_case), folders, task, names)
+    units = numbered(rows[UNIT])
     context = kind.judge_context(
         holdout,
         before,
@@ -76,7 +82,7 @@ def judge(
             )
         )
     sliced_rows, sliced_by = kind.slice_rows(rows, before, sliced_by)
-    return Judged(sliced_rows, columns, answers, sliced_by)
+    return Judged(sliced_rows, columns, answers, sliced_by, units)
 
 
 def important_features(version: RegisteredVersion) -> list[str]:

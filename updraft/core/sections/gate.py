@@ -2,11 +2,17 @@
 
 from typing import Any, Literal
 
-from pydantic import Field, ValidationInfo, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from updraft.core.metrics import metric_of
-from updraft.core.sections.base import MetricName, Strict, with_metric
+from updraft.core.sections.base import MetricName, Strict, context_of, with_metric
 
+# What gate.unit may say besides the name of a column.
+PARTITION = "partition"
+DAY = "day"
+ROW = "row"
+FEWEST_UNITS = 30  # Fewest rows, users or values of a column from which a gain has an interval.
+FEWEST_PARTITIONS = 5  # The same for partitions and days, each of which has many rows.
 KEYS_OF_OTHER_RULES = {"better": {"margin"}, "not_worse": {"min_gain", "design_gain"}}
 
 
@@ -71,7 +77,17 @@ class Gate(Strict):
         "A refusal says how many rows it needs.",
     )
     confidence: float = Field(
-        0.95, gt=0.5, lt=1, description="Confidence level of the gain's interval."
+        0.95,
+        gt=0.5,
+        lt=1,
+        description="Confidence level of the gain's interval for the first challenger that is "
+        "judged on some partitions; for later ones it is higher.",
+    )
+    unit: str | None = Field(
+        None,
+        description="Which rows depend on each other and so count as one: partition (those of one "
+        "day or month), day (those of one day of event_time), row (no others), or a column, such "
+        "as the customer. By default partition; row for a snapshot; user for recommendation.",
     )
     floors: dict[MetricName, float] = Field(
         min_length=1,
@@ -95,6 +111,17 @@ class Gate(Strict):
         if isinstance(design_gain, int | float):
             return {"min_gain": design_gain / 3, **content}
         return content
+
+    @field_validator("unit")
+    @classmethod
+    def _is_a_unit_of_the_kind(cls, unit: str | None, info: ValidationInfo) -> str | None:
+        context = context_of(info)
+        if context and context.is_snapshot and unit in (PARTITION, DAY):
+            raise ValueError(
+                f"found {unit}, but a use case without schedule has no time; "
+                f"expected {ROW}, or a column such as the customer"
+            )
+        return unit
 
     @model_validator(mode="after")
     def _keys_fit_the_rule(self, info: ValidationInfo) -> "Gate":

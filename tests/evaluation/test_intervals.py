@@ -1,14 +1,12 @@
 """The interval of a gain: it contains a true gain and its sign, and 0 where there is no gain."""
 
-from typing import Any
-
 import numpy as np
 import pytest
 
 from updraft.core.kinds import TRAITS, Kind, Task
 from updraft.core.metrics import metric_of
 from updraft.core.sections import Costs
-from updraft.evaluation.bootstrap import GainInterval, paired_bootstrap
+from updraft.evaluation.intervals import GROUPS, GainInterval, Units, gain_interval
 from updraft.evaluation.metrics import Answers, statistics
 from updraft.evaluation.ranking import Ranking
 from updraft.models.recommendations import TOP
@@ -53,16 +51,16 @@ def answers(kind: Kind, noise: float, seed: int) -> Answers:
 
 
 def gain(
-    kind: Kind, metric: str, challenger: Answers, champion: Answers, draws: int = 200
+    kind: Kind, metric: str, challenger: Answers, champion: Answers, units: Units | None = None
 ) -> GainInterval:
+    """By default each row (or user) is a unit."""
     task = Task(kind, CLASSES if kind == "multiclass" else ())
-    return paired_bootstrap(
-        statistics(task, challenger)[metric],
-        statistics(task, champion)[metric],
+    judged = [statistics(task, answers)[metric] for answers in (challenger, champion)]
+    return gain_interval(
+        *judged,
+        np.arange(judged[0].units) if units is None else units,
         more_is_better=metric_of(metric).more_is_better,
         confidence=0.95,
-        seed=1,
-        draws=draws,
     )
 
 
@@ -91,38 +89,69 @@ def test_neither_of_two_models_with_equal_errors_is_significantly_better(
 @pytest.mark.parametrize(("kind", "metric"), METRICS)
 def test_a_model_gains_nothing_over_itself(kind: Kind, metric: str) -> None:
     same = answers(kind, 0.8, seed=4)
-    assert gain(kind, metric, same, same, draws=20) == (0, 0, 0, 0)
+    assert gain(kind, metric, same, same) == (0, 0, 0, 0)
 
 
-def test_the_same_seed_gives_the_same_interval() -> None:
-    good = answers("regression", 0.3, seed=2)
-    bad = answers("regression", 1.2, seed=3)
-    first = gain("regression", "rmse", good, bad, draws=50)
-    assert first == gain("regression", "rmse", good, bad, draws=50)
-
-
-def test_a_draw_without_a_value_gives_no_interval() -> None:
-    """With two rows of a rare class, some draw has none of them, and its AUC is not defined."""
+def test_without_a_value_there_is_no_interval() -> None:
+    """Without the day that has all rows of a class, the AUC is not defined; nor for one day."""
     labels = np.zeros(300)
     labels[:2] = 1
     good = Answers(labels, np.linspace(0.9, 0.1, 300).reshape(-1, 1), threshold=0.5)
     constant = Answers(labels, np.full((300, 1), 0.5), threshold=0.5)
-    interval = gain("binary", "auc", good, constant)
-    assert interval.value == pytest.approx(0.5)
-    assert np.isnan(interval.lower)
-    assert np.isnan(interval.upper)
+    for days in (np.arange(300) // 50, np.zeros(300, int)):
+        interval = gain("binary", "auc", good, constant, days)
+        assert interval.value == pytest.approx(0.5)
+        assert np.isnan(interval[1:]).all()
 
 
-def test_a_group_is_resampled_alone() -> None:
+def test_rows_that_are_left_out_count_for_nothing() -> None:
     """The interval is the same as if there were no other rows."""
     models = [answers("binary", 0.3, seed=2), answers("binary", 1.2, seed=3)]
-    group = np.arange(ROWS) % 3 == 0
-    in_group = [
-        Answers(model.labels[group], model.scores[group], model.threshold) for model in models
-    ]
-    all_rows = [statistics(Task("binary"), model)["auc"] for model in models]
-    group_rows = [statistics(Task("binary"), model)["auc"] for model in in_group]
-    options: dict[str, Any] = {"more_is_better": True, "confidence": 0.9, "seed": 5, "draws": 50}
-    assert paired_bootstrap(*all_rows, group=group, **options) == pytest.approx(
-        paired_bootstrap(*group_rows, **options)
-    )
+    is_used = np.arange(ROWS) % 3 == 0
+    alone = [Answers(m.labels[is_used], m.scores[is_used], m.threshold) for m in models]
+    for units in (np.arange(ROWS), np.arange(ROWS) % 8):
+        expected = gain("binary", "auc", *alone, units[is_used])
+        found = gain("binary", "auc", *models, np.where(is_used, units, -1))
+        assert found == pytest.approx(expected)
+
+
+def test_the_error_of_a_mean_is_that_of_the_means_of_units() -> None:
+    """By the textbook: Student's t on the gains of days of equal size, whatever their rows do."""
+    days = np.repeat(np.arange(7), 100)
+    random = np.random.default_rng(8)
+    errors = np.abs(random.normal(size=700) + random.normal(size=7)[days])
+    judged = [Answers(np.zeros(700), values.reshape(-1, 1)) for values in (np.zeros(700), errors)]
+    labels = [Answers(np.arange(700.0), a.scores + np.arange(700.0)[:, None]) for a in judged]
+    found = gain("regression", "mae", *labels, days)
+    by_day = errors.reshape(7, 100).mean(axis=1)
+    assert found.value == pytest.approx(by_day.mean())
+    assert found.error == pytest.approx(by_day.std(ddof=1) / np.sqrt(7))
+    assert found.upper - found.value == pytest.approx(2.446912 * found.error)
+
+
+def test_more_units_than_groups_give_the_same_error() -> None:
+    good, bad = answers("binary", 0.5, seed=2), answers("binary", 0.6, seed=3)
+    many = gain("binary", "log_loss", good, bad, np.arange(ROWS))
+    few = gain("binary", "log_loss", good, bad, np.arange(ROWS) // (ROWS // GROUPS))
+    assert many == pytest.approx(few)
+    losses = gain("binary", "log_loss", good, bad, np.arange(ROWS) // 2)
+    assert losses.error == pytest.approx(many.error, rel=0.2)
+
+
+@pytest.mark.parametrize("days", [5, 7, 14, 60])
+def test_an_interval_misses_no_gain_more_often_than_promised(days: int) -> None:
+    """Rows of a day depend on each other, and days differ in size: 2.5 % on either side."""
+    repetitions = 1500
+    random = np.random.default_rng(days)
+    significant = np.zeros(2)
+    for _ in range(repetitions):
+        sizes = random.integers(20, 60, days)
+        day = np.repeat(np.arange(days), sizes)
+        errors = random.normal(size=len(day)) + 0.7 * random.normal(size=days)[day]
+        zeros = np.zeros((len(day), 1))
+        labels = np.arange(len(day)) % 2.0
+        models = [Answers(labels, labels[:, None] + 5 + own) for own in (zeros, errors[:, None])]
+        found = gain("regression", "mae", *models, day)
+        significant += (found.lower > 0, found.upper < 0)
+    # Three standard errors of a share of 2.5 % in these repetitions.
+    assert (significant / repetitions < 0.025 + 3 * np.sqrt(0.025 * 0.975 / repetitions)).all()
