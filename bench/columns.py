@@ -42,7 +42,7 @@ def write_use_case(root: Path, columns: int) -> None:
             "key": ["c0"],
         },
         "model": {"window": 3, "holdout": 1, "algorithms": {"k_means": {}}},
-        "gate": {"floors": {"silhouette": 0.1}, "min_gain": 0},
+        "gate": {"floors": {"silhouette": 0.1}, "min_gain": 0, "unit": "row"},
     }
     folder = root / "use_cases" / "wide"
     folder.mkdir(parents=True)
