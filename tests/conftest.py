@@ -123,12 +123,12 @@ def root(tmp_path: Path) -> Iterator[Path]:
 def trained_root(
     tmp_path_factory: pytest.TempPathFactory, spark: SparkSession, flights: UseCase
 ) -> Iterator[Settings]:
-    """The settings of a root with six weeks of features, and of an MLflow server, for training."""
+    """The settings of a root with seven weeks of features, and of an MLflow server, for training."""
     folder = tmp_path_factory.mktemp("trained")
     with mlflow_server(folder) as (address, _):
         with environment({"UPDRAFT_ROOT": str(folder)}):
-            write_flights(folder, "2013-01-25", "2013-03-07")
-            run_data(spark, flights, "2013-01-25", "2013-03-07")
+            write_flights(folder, "2013-01-20", "2013-03-07")
+            run_data(spark, flights, "2013-01-20", "2013-03-07")
         yield {"UPDRAFT_ROOT": str(folder), "MLFLOW_TRACKING_URI": address}
 
 

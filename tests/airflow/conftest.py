@@ -56,7 +56,7 @@ def small_use_case(folder: Path) -> Path:
     content = yaml.safe_load(file.read_text())
     search = {"method": "random", "trials": 1, "folds": 1, "seed": 1}
     content["model"] |= {"window": 3, "holdout": 1, "search": search}
-    content["gate"] |= {"min_rows": 100, "floors": {"auc": 0.01}}
+    content["gate"] |= {"min_rows": 100, "floors": {"auc": 0.01}, "unit": "row"}
     del content["gate"]["slices"]  # A day has too few flights for groups.
     file.write_text(yaml.safe_dump(content, sort_keys=False))
     return folder

@@ -60,6 +60,7 @@ gate:
   metric: rmse
   floors: {r2: 0.3}
   design_gain: 0.5
+  unit: day
   min_rows: 100
 
 drift: {window: 1, min_columns: 6}
