@@ -115,15 +115,15 @@ def not_reported(expected: list[str], reported: list[str]) -> list[str]:
             "gate: the metric value needs model.costs",
         ),
         ("rule: better", "rule: not_worse", "gate: design_gain: does nothing under rule not_worse"),
-        ("design_gain: 0.02", "margin: 0.02", "gate: margin: does nothing under rule better"),
+        ("design_gain: 0.05", "margin: 0.02", "gate: margin: does nothing under rule better"),
         (
-            "design_gain: 0.02",
-            "design_gain: 0.02\n  min_gain: 0.02",
-            "gate: design_gain: found 0.02, expected more than min_gain",
+            "design_gain: 0.05",
+            "design_gain: 0.05\n  min_gain: 0.05",
+            "gate: design_gain: found 0.05, expected more than min_gain",
         ),
         (
-            "max_loss: 0.03",
-            "max_los: 0.03",
+            "max_loss: 0.1",
+            "max_los: 0.1",
             "gate.slices.max_los: not a key of this section. Did you mean 'max_loss'?",
         ),
         (
@@ -131,7 +131,13 @@ def not_reported(expected: list[str], reported: list[str]) -> list[str]:
             "latency: 20",
             "gate.required.latency: not a key of this section. Did you mean 'latency_ms'?",
         ),
-        ("  holdout: 7", "  holdout: 0.2", "model.holdout: expected a number of partitions"),
+        (
+            "  rule: better",
+            "  rule: better\n  unit: tailnun",
+            "gate: unit: 'tailnun' is not partition, day, row or a column. Did you mean 'tailnum'?",
+        ),
+        ("  holdout: 14", "  holdout: 4", "gate: unit: with model.holdout 4 a gain rests on as"),
+        ("  holdout: 14", "  holdout: 0.2", "model.holdout: expected a number of partitions"),
         (
             "null_values:",
             "alerts: {email: [ops]}\n  null_values:",
