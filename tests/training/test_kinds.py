@@ -194,6 +194,8 @@ def use_case_of(
     if TRAITS[case.kind].has_target:
         names = CLASSES if case.kind == "multiclass" else []
         target = Target(name="it", sql="1", description="what it is", classes=names)
+    # The days of the holdout are too few; the rows of these cases are independent.
+    unit = "user" if case.kind == "recommendation" else "row"
     settings = {"metric": TRAITS[case.kind].metrics[0], "holdout": 2, **case.model}
     search = Search(trials=2, folds=2, seed=3)
     model = Model(window=20, min_rows=20, algorithms=algorithms, search=search, **settings)
@@ -204,7 +206,7 @@ def use_case_of(
             "schedule": None if case.snapshot else flights.schedule,
             "data": flights.data.model_copy(update={"target": target}),
             "model": model,
-            "gate": case.gate,
+            "gate": case.gate.model_copy(update={"unit": unit}),
             "serving": Serving(),
         }
     )

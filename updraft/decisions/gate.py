@@ -181,7 +181,9 @@ def _check_holdout(holdout: Holdout, policy: Gate) -> list[str]:
     for name in sorted({policy.metric, *policy.floors}):
         units = holdout.units.get(name, 0)
         unit = _unit_of(name, holdout)
-        fewest = FEWEST_PARTITIONS if unit in (PARTITION, DAY) else FEWEST_UNITS
+        fewest = min(policy.min_rows, FEWEST_UNITS)
+        if unit in (PARTITION, DAY):
+            fewest = FEWEST_PARTITIONS
         if not fewest <= units <= holdout.rows:
             failures.append(
                 f"{name} is computed from {_units_text(units, unit)}, expected at least {fewest} "
