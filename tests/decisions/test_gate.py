@@ -80,6 +80,25 @@ EVIDENCE: dict[str, Any] = {
         "error": 0.005,
     },
     "slices": [],
+    "labels": {
+        "holdout_rows": 6100,
+        "training_rows": 51000,
+        "newest_mature": "2013-03-07",
+    },
+    "baseline": {
+        "name": "always no",
+        "judged_on": "rows",
+        "learnt": 50000,
+        "metrics": {"auc": 0.5, "f1": 0.0},
+        "gain": {
+            "metric": "auc",
+            "value": 0.21,
+            "lower": 0.2,
+            "upper": 0.22,
+            "confidence": 0.95,
+            "error": 0.005,
+        },
+    },
 }
 CASE = Case(
     use_case="flights",
@@ -90,6 +109,8 @@ CASE = Case(
     features_version=7,
     days=(date(2013, 3, 1), date(2013, 3, 7)),
     now=NOW,
+    trainable_until=date(2013, 2, 28),
+    newest_mature=date(2013, 3, 7),
 )
 NAN = float("nan")
 INFINITY = float("inf")

@@ -25,7 +25,6 @@ from updraft.core.metrics import METRICS
 from updraft.core.schema import BRONZE, CLEAN, FEATURES, PREDICTIONS, RECOMMENDATIONS
 from updraft.core.sections import Algorithm, Bounds, Costs, Gate, Model, Search, Serving, Target
 from updraft.core.use_case import UseCase
-from updraft.data.labels import labelled_rows
 from updraft.data.ledger import DeltaLedger
 from updraft.data.lineage import Note
 from updraft.data.tables import Table
@@ -498,10 +497,10 @@ def test_rows_that_cannot_be_trained_on_stop_the_training(
     model = use_case.model
     if not case.snapshot:
         model = model.model_copy(update={"holdout": 1})
-    split = split_data(frame, use_case.task, model, case.snapshot)
-    train = split.prepare(labelled_rows(frame, use_case.task).where(split.train_rows))
+    split = split_data(frame, use_case.model_copy(update={"model": model}))
+    rows = split.prepare(frame.where(split.train_rows))
     with pytest.raises(UpdraftError, match=message):
-        check_rows(train, split, use_case.task, use_case.model)
+        check_rows(rows, split, use_case.task, use_case.model)
 
 
 def test_parts_of_a_snapshot_have_the_same_share_of_every_class(spark: SparkSession) -> None:

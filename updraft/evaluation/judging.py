@@ -13,6 +13,7 @@ from updraft.core.use_case import UseCase
 from updraft.evaluation.answers import Answers
 from updraft.evaluation.importance import IMPORTANCE
 from updraft.evaluation.kinds import kind_of
+from updraft.evaluation.kinds.base import JudgeContext
 from updraft.evaluation.slices import FEATURES, slice_columns
 from updraft.models.feature_columns import FeatureColumns
 from updraft.models.scoring import holdout_answers
@@ -25,13 +26,14 @@ class Judged:
     """The holdout's ``rows``, and the ``answers`` of each model for them, in the same order.
 
     ``columns``: all features. ``sliced_by``: the features that the rows are sliced by.
-    ``rows`` has only the features that are needed.
+    ``rows`` has only the features that are needed. ``context``: what the models were judged with.
     """
 
     rows: pd.DataFrame
     columns: FeatureColumns
     answers: list[Answers]
     sliced_by: FeatureColumns
+    context: JudgeContext
 
 
 def judge(
@@ -76,7 +78,7 @@ def judge(
             )
         )
     sliced_rows, sliced_by = kind.slice_rows(rows, before, sliced_by)
-    return Judged(sliced_rows, columns, answers, sliced_by)
+    return Judged(sliced_rows, columns, answers, sliced_by, context)
 
 
 def important_features(version: RegisteredVersion) -> list[str]:
