@@ -28,7 +28,7 @@ from updraft.core.use_case import UseCase
 from updraft.data.ledger import DeltaLedger
 from updraft.data.lineage import Note
 from updraft.data.tables import Table
-from updraft.evaluation.evidence import training_keys
+from updraft.evaluation.evidence import training_rows
 from updraft.evaluation.judging import important_features
 from updraft.models.tracking import connect, load_json
 from updraft.models.versions import RegisteredVersion, VersionTags, registered
@@ -455,8 +455,10 @@ def test_keys_that_a_model_was_trained_on_are_no_holdout(
             folder=Path(),
             approved=Manifest(files={}, facts={}),
         )
-        keys = training_keys(spark, use_case, version)
-        return None if keys is None else holdout.join(keys, "row_id", "left_semi").count()
+        trained_on = training_rows(spark, use_case, version)
+        if trained_on is None:
+            return None
+        return holdout.join(trained_on.labelled, "row_id", "left_semi").count()
 
     assert overlap(0) == 3
     assert overlap(1) == 0

@@ -84,7 +84,7 @@ def make_evidence(
         newest_mature=None if is_snapshot else newest_mature(use_case, holdout_days.last),
     )
     if own is not None:
-        _check_complete(use_case, holdout, labels, own)
+        check_complete(use_case, holdout, labels, own)
     comparison = compare(use_case, holdout, before, versions)
     candidates = [
         comparison.candidate(n, rows.labelled.select(ROW_ID) if rows else None)
@@ -145,7 +145,7 @@ def training_rows(
         return None
 
 
-def _check_complete(
+def check_complete(
     use_case: UseCase, holdout: DataFrame, labels: Labels, training: TrainingRows
 ) -> None:
     """Refuse a holdout of which the few labels that have come are all equal.
