@@ -20,7 +20,16 @@ import numpy.typing as npt
 from harness import Measurement
 from lightgbm import LGBMClassifier, LGBMRegressor
 
-from updraft.core.evidence import Audit, Candidate, Evidence, Gain, Holdout, sha256
+from updraft.core.evidence import (
+    Audit,
+    Baseline,
+    Candidate,
+    Evidence,
+    Gain,
+    Holdout,
+    Labels,
+    sha256,
+)
 from updraft.core.kinds import Task
 from updraft.core.metrics import metric_of
 from updraft.core.schema import FEATURES
@@ -134,6 +143,8 @@ class Comparison:
             features_version=0,
             days=HOLDOUT_DAYS,
             now=NOW,
+            trainable_until=TRAINED_UNTIL,
+            newest_mature=HOLDOUT_DAYS[1],
         )
         promotions = [decide(evidence, policy, case).promote for policy in policies]
         return [*promotions, gain.value > 0]
@@ -164,6 +175,30 @@ class Comparison:
             champion=self._candidate(1, self.models[1], self.judged[1]),
             gain=gain,
             slices=[],
+            labels=Labels(
+                holdout_rows=rows, training_rows=TRAINING_ROWS, newest_mature=HOLDOUT_DAYS[1]
+            ),
+            baseline=self._baseline(),
+        )
+
+    def _baseline(self) -> Baseline:
+        """Return a baseline that the challenger beats: there is a champion, which decides."""
+        value = self.judged[0].value
+        worse = value / 2 if self.study.more_is_better else value * 2
+        difference = abs(value - worse)
+        return Baseline(
+            name="a baseline of the benchmark",
+            judged_on="rows",
+            learnt=TRAINING_ROWS,
+            metrics={self.study.metric: worse},
+            gain=Gain(
+                metric=self.study.metric,
+                value=difference,
+                lower=difference / 2,
+                upper=difference * 2,
+                confidence=CONFIDENCE,
+                error=difference / 4,
+            ),
         )
 
     def _candidate(self, version: int, model: Any, statistic: Statistic) -> Candidate:
