@@ -149,7 +149,7 @@ CASES = {
     "recommendation": Case(
         "recommendation",
         ratings,
-        {"als": Algorithm(fixed={"rank": 2, "maxIter": 1, "regParam": 1.0})},
+        {"als": Algorithm(fixed={"rank": 2, "maxIter": 10, "regParam": 0.5})},
         {"als": Algorithm(fixed={"rank": 4, "maxIter": 8, "regParam": 0.05})},
         Gate(metric="rmse", floors={"rmse": 4.0, "ndcg_at_10": 0.01}, min_rows=20),
         {"prediction"},
@@ -409,6 +409,35 @@ def test_the_newest_partitions_are_scored_as_the_kind_answers(
         assert seen.count() == 0, "what a user has had is not recommended"
         by_user = best.groupBy("user").agg(F.collect_list("rank").alias("ranks")).collect()
         assert all(sorted(row["ranks"]) == list(range(1, len(row["ranks"]) + 1)) for row in by_user)
+
+
+def test_the_evidence_shows_what_is_reached_without_a_model(loop: Loop) -> None:
+    for reports in (loop.first, loop.second):
+        evidence = reports["evaluate"].evidence
+        challenger = evidence["challenger"]
+        baseline = evidence["baseline"]
+        assert baseline["learnt"] == challenger["learnt"]
+        assert baseline["judged_on"] == evidence["holdout"]["sha256"]
+        metrics = set(challenger["metrics"])
+        assert {name for name in metrics if not name.startswith("share_")} <= set(
+            baseline["metrics"]
+        )
+        assert baseline["gain"]["metric"] == loop.case.gate.metric
+        assert baseline["gain"]["lower"] > 0, "each case has a clear signal"
+        version = loop.client.get_model_version(loop.use_case.name, str(challenger["version"]))
+        assert f"| {baseline['name']} |" in version.description
+        run = loop.client.get_run(reports["search_and_fit"].run_id)
+        of_baseline = run.data.metrics[f"baseline_{loop.case.gate.metric}"]
+        assert of_baseline == baseline["metrics"][loop.case.gate.metric]
+
+
+def test_the_evidence_shows_how_complete_and_how_new_the_labels_are(loop: Loop) -> None:
+    evidence = loop.second["evaluate"].evidence
+    assert evidence["labels"] == {
+        "holdout_rows": evidence["holdout"]["rows"],
+        "training_rows": evidence["challenger"]["learnt"],
+        "newest_mature": None if loop.case.snapshot else "2013-03-10",
+    }
 
 
 @pytest.mark.bad_input("B12")
