@@ -121,7 +121,10 @@ OTHER_HOLDOUT = "the holdout is not the one that training set aside"
 STANDARD_ERROR = "the gain's standard error is"
 OTHER_ROWS = "was judged on rows other than the holdout's"
 NOT_AUDITED = "no row of the training and holdout partitions has passed the audit"
-UNSHOWN_MATURITY = "the evidence does not show that the labels of 2013-03-07"
+UNSHOWN_MATURITY = (
+    "the evidence does not show that the labels of 2013-03-07, the holdout's last partition, are "
+    "complete"
+)
 NO_GROUP = "the evidence shows no group of origin with 500 rows or more"
 
 
@@ -236,13 +239,8 @@ BROKEN = [
     ("challenger.learnt", 0, "the evidence shows 0 labels in 51000 rows of the training"),
     ("challenger.learnt", None, "the evidence shows None labels in 51000 rows of the training"),
     ("holdout.rows", 0, "the evidence shows 0 labels in 6100 rows of the holdout's partitions"),
-    ("labels.newest_mature", None, UNSHOWN_MATURITY),
-    ("labels.newest_mature", "2013-03-06", UNSHOWN_MATURITY),
     ("baseline", ..., f"{INCOMPLETE}: baseline"),
-    ("baseline", None, "the evidence shows no baseline, which is computed from the training rows"),
     ("baseline.name", " ", "the baseline has no name"),
-    ("baseline.judged_on", "others", "the baseline was judged on rows other than the holdout's"),
-    ("baseline.learnt", 49999, "computed from 49999 rows, the challenger was trained on 50000"),
     ("baseline.metrics", {}, "the baseline has no auc between 0 and 1"),
     ("baseline.metrics", {"auc": NAN}, "the baseline has no auc between 0 and 1"),
     ("baseline.metrics", {"auc": -0.01}, "the baseline has no auc between 0 and 1"),
@@ -269,6 +267,7 @@ BROKEN = [
     ("holdout.keys", 5999, "5999 different keys"),
     ("holdout.positives", None, "single class"),
     ("holdout.positives", 5, "the holdout has 5 positives, at least 30 are needed"),
+    ("holdout.positives", 1, "the holdout has 1 positives, at least 30 are needed"),
     ("holdout.positives", 29, "the holdout has 29 positives, at least 30 are needed"),
     ("holdout.positives", 5971, "the holdout has 29 negatives, at least 30 are needed"),
     ("holdout.first", None, "the holdout is not the one"),
@@ -433,6 +432,8 @@ def test_labels_that_are_still_coming_in_are_not_a_single_class() -> None:
             "long labels take, then train again"
         ],
     )
+    one = changed("labels.holdout_rows", 1, changed("holdout.rows", 1))
+    assert not any("labels" in reason for reason in decide(one, POLICY).reasons)
     few = changed("labels.holdout_rows", 8001, changed("labels.training_rows", 50000))
     assert not decide(few, POLICY).promote
     lenient = POLICY.model_copy(update={"min_labelled": 0.7})
@@ -825,6 +826,34 @@ def test_a_holdout_without_differences_is_named_by_its_kind(
             f"{ROWS_OF} 2013-02-01 {NOT_PASSED}",
         ),
         ("audit", {**COMPLETE_AUDIT, "bronze": 0, "clean": 0}, NOT_AUDITED),
+        ("labels.newest_mature", None, UNSHOWN_MATURITY),
+        ("labels.newest_mature", "2013-03-06", UNSHOWN_MATURITY),
+        (
+            "baseline",
+            None,
+            "the evidence shows no baseline, which is computed from the training rows",
+        ),
+        ("baseline.name", "", "the baseline has no name"),
+        (
+            "baseline.judged_on",
+            "others",
+            "the baseline was judged on rows other than the holdout's",
+        ),
+        (
+            "baseline.learnt",
+            49999,
+            "the baseline was computed from 49999 rows, the challenger was trained on 50000",
+        ),
+        (
+            "labels.holdout_rows",
+            5999,
+            "the evidence shows 6000 labels in 5999 rows of the holdout's partitions",
+        ),
+        (
+            "labels.training_rows",
+            49999,
+            "the evidence shows 50000 labels in 49999 rows of the training partitions",
+        ),
         ("holdout.units", {}, "auc is computed from 0 rows, fewer than 30"),
         (
             "champion.sha256",

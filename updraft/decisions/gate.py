@@ -220,17 +220,16 @@ def _check_labels(holdout: Holdout, traits: Traits, policy: Gate) -> list[str]:
         return []
     # Where one class is the positive one, the evidence counts its rows; elsewhere distinct labels.
     if traits.has_threshold:
-        differ = holdout.positives is not None and 0 < holdout.positives < holdout.rows
-    else:
-        differ = holdout.labels is not None and 1 < holdout.labels <= holdout.rows
-    if differ:
-        return _check_classes(holdout, policy) if traits.has_threshold else []
+        positives = holdout.positives
+        if positives is not None and 0 < positives < holdout.rows:
+            return _check_classes(positives, holdout, policy)
+    elif holdout.labels is not None and 1 < holdout.labels <= holdout.rows:
+        return []
     return [f"the holdout contains a single {'class' if traits.has_classes else 'value'}"]
 
 
-def _check_classes(holdout: Holdout, policy: Gate) -> list[str]:
+def _check_classes(positives: int, holdout: Holdout, policy: Gate) -> list[str]:
     """Both classes have enough rows: with few of one, intervals have no value."""
-    positives = holdout.positives or 0
     fewest = min(policy.min_rows, FEWEST_UNITS)
     return [
         f"the holdout has {number} {name}, at least {fewest} are needed"
@@ -562,8 +561,8 @@ def _approval(evidence: Evidence, policy: Gate) -> str:
         name = next(iter(policy.floors))
         value = f"its {name} of {evidence.challenger.metrics[name]:.4f}"
         reaches = "reaches the floor" if metric_of(name).more_is_better else "is within the limit"
-        text = f"first model of the use case, and {value} {reaches}"
-        if evidence.baseline is None:
-            return text
-        return f"{text}; {_gain_text(evidence.baseline.gain)} over {evidence.baseline.name}"
+        baseline = evidence.baseline
+        assert baseline is not None, "nothing is approved without a baseline"
+        gain = f"{_gain_text(baseline.gain)} over {baseline.name}"
+        return f"first model of the use case, and {value} {reaches}; {gain}"
     return f"{_gain_text(evidence.gain)} over version {evidence.champion.version}"
