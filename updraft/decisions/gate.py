@@ -562,7 +562,7 @@ def _approval(evidence: Evidence, policy: Gate) -> str:
         value = f"its {name} of {evidence.challenger.metrics[name]:.4f}"
         reaches = "reaches the floor" if metric_of(name).more_is_better else "is within the limit"
         baseline = evidence.baseline
-        assert baseline is not None, "nothing is approved without a baseline"
+        assert baseline is not None  # Without one, nothing is approved.
         gain = f"{_gain_text(baseline.gain)} over {baseline.name}"
         return f"first model of the use case, and {value} {reaches}; {gain}"
     return f"{_gain_text(evidence.gain)} over version {evidence.champion.version}"
