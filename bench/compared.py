@@ -7,7 +7,16 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from updraft.core.evidence import Audit, Candidate, Evidence, Gain, Holdout, sha256
+from updraft.core.evidence import (
+    Audit,
+    Baseline,
+    Candidate,
+    Evidence,
+    Gain,
+    Holdout,
+    Labels,
+    sha256,
+)
 from updraft.core.metrics import metric_of
 from updraft.core.schema import FEATURES
 from updraft.core.sections import Gate
@@ -20,6 +29,7 @@ from updraft.evaluation.metrics import Statistic
 Floats = npt.NDArray[np.float64]
 
 CONFIDENCE = 0.95
+TRAINING_ROWS = 4000
 NOW = datetime(2024, 1, 8, tzinfo=UTC)
 TRAINED_UNTIL = date(2023, 12, 31)
 HOLDOUT_DAYS = (date(2024, 1, 1), date(2024, 1, 7))
@@ -75,6 +85,8 @@ class Comparison:
             features_version=0,
             days=HOLDOUT_DAYS,
             now=NOW,
+            trainable_until=TRAINED_UNTIL,
+            newest_mature=HOLDOUT_DAYS[1],
         )
         promotions = [decide(evidence, policy, case).promote for policy in policies]
         return [*promotions, gain.value > 0]
@@ -107,6 +119,24 @@ class Comparison:
             champion=self._candidate(1, self.judged[1]),
             gain=gain,
             slices=[],
+            labels=Labels(
+                holdout_rows=rows, training_rows=TRAINING_ROWS, newest_mature=HOLDOUT_DAYS[1]
+            ),
+            baseline=self._baseline(),
+        )
+
+    def _baseline(self) -> Baseline:
+        """Return a baseline that the challenger beats: there is a champion, which decides."""
+        gain = self.gain()
+        difference = 1e-3
+        worse = self.judged[0].value - difference * (1 if self.more_is_better else -1)
+        interval = {"value": difference, "lower": difference / 2, "upper": difference * 2}
+        return Baseline(
+            name="a baseline of the benchmark",
+            judged_on="rows",
+            learnt=TRAINING_ROWS,
+            metrics={self.metric: worse},
+            gain=gain.model_copy(update={**interval, "error": difference}),
         )
 
     def _candidate(self, version: int, statistic: Statistic) -> Candidate:
@@ -116,7 +146,7 @@ class Comparison:
             sha256=str(version),  # The models differ, at least by their seed.
             judged_on="rows",
             trained_until=TRAINED_UNTIL,
-            learnt=1000,
+            learnt=TRAINING_ROWS,
             overlap=0,
             description="a model of the benchmark",
             card="a model of the benchmark",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 def job(arguments: JobArguments) -> GateReport:
     """Decide once: a challenger that this gate has ever made champion keeps its approval."""
+    from updraft.data.labels import Maturity, newest_mature
     from updraft.data.ledger import DeltaLedger
     from updraft.decisions.champions import Champions
     from updraft.decisions.gate import Case, decide
@@ -35,6 +36,8 @@ def job(arguments: JobArguments) -> GateReport:
         return report_of(carried_out, use_case.name)
     document = evidence_beside(arguments.report)
     sha = sha256(document) if document else None
+    first, last = trained.holdout_first, trained.holdout_last
+    has_time = use_case.unit is not None
     case = Case(
         use_case=use_case.name,
         kind=use_case.kind,
@@ -46,6 +49,8 @@ def job(arguments: JobArguments) -> GateReport:
         features_version=trained.features_version,
         days=trained.holdout_days,
         now=datetime.now(UTC),
+        trainable_until=Maturity.of(use_case).newest_before(first) if has_time else None,
+        newest_mature=newest_mature(use_case, last) if has_time else None,
     )
     verdict = decide(document, use_case.gate, case)
     decision = entry_of(verdict, case, trained, sha, champions.origin)

@@ -1,16 +1,18 @@
 """Try the use case's algorithms, fit the best one and register it as challenger."""
 
+from datetime import date
+
 from updraft.core.arguments import TrainingArguments
 from updraft.core.job import run_job
 from updraft.core.reports import SearchAndFitReport
 
 
 def job(arguments: TrainingArguments) -> SearchAndFitReport:
-    """Train on the newest partitions, or on those until ``arguments.until``.
+    """Train on the newest partitions, or on those that were known at the end of ``until``.
 
     A training that has finished is not repeated, and its report is returned.
     """
-    from updraft.core.schema import EVENT_DATE, FEATURES
+    from updraft.core.schema import FEATURES
     from updraft.data.labels import labelled_rows
     from updraft.data.ledger import DeltaLedger
     from updraft.data.session import session
@@ -36,9 +38,8 @@ def job(arguments: TrainingArguments) -> SearchAndFitReport:
     if finished:
         return finished
     frame = table.read(spark, version=features.version)
-    if arguments.until:
-        frame = frame.where(frame[EVENT_DATE] <= arguments.until)
-    split = split_data(frame, use_case.task, use_case.model, snapshot=use_case.unit is None)
+    end = date.fromisoformat(arguments.until) if arguments.until else None
+    split = split_data(frame, use_case, end)
     train = frame.where(split.train_rows)
     prepared = split.prepare(labelled_rows(train, use_case.task))
     fold = split.folds[-1]

@@ -123,7 +123,7 @@ def root(tmp_path: Path) -> Iterator[Path]:
 def trained_root(
     tmp_path_factory: pytest.TempPathFactory, spark: SparkSession, flights: UseCase
 ) -> Iterator[Settings]:
-    """The settings of a root with seven weeks of features, and of an MLflow server, for training."""
+    """The settings of a root with seven weeks of features, and of an MLflow server."""
     folder = tmp_path_factory.mktemp("trained")
     with mlflow_server(folder) as (address, _):
         with environment({"UPDRAFT_ROOT": str(folder)}):

@@ -1,5 +1,6 @@
 import shutil
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 import yaml
 
 from updraft.core.errors import UpdraftError
+from updraft.core.sections.data_parts import Target
 from updraft.core.settings import REPO, settings
 from updraft.core.use_case import load_use_case, use_case_names
 
@@ -82,6 +84,40 @@ def break_use_case(file: Path, change: dict[str, Any]) -> str:
 )
 def test_a_mistake_is_named(copy: Path, change: dict[str, Any], message: str) -> None:
     assert message in break_use_case(copy, change)
+
+
+MATURES = "expected a number of days or hours, such as 14 days or 36 hours"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["14", "14d", "two weeks", "2 weeks", "1 month", "0 days", "-3 days", "1.5 days", "14  days",
+     "P14D", "14 days 3 hours", " 14 days", "14 Days", "100000 days", 14, 14.0, True, ["14 days"]],
+)  # fmt: skip
+def test_a_duration_is_a_number_of_days_or_hours(copy: Path, text: Any) -> None:
+    """A number without a unit would be seconds, and a month has no fixed length."""
+    target = {**yaml.safe_load(copy.read_text())["data"]["target"], "matures": text}
+    message = break_use_case(copy, {"data": {"target": target}})
+    assert f"data.target.matures: {MATURES}" in message
+
+
+@pytest.mark.parametrize(
+    ("text", "hours"),
+    [("14 days", 336), ("1 day", 24), ("36 hours", 36), ("1 hour", 1), ("45 days", 1080)],
+)
+def test_labels_mature_after_days_or_hours(text: str, hours: int) -> None:
+    target = Target(name="late", sql="late", description="it is late", matures=text)  # type: ignore[arg-type]
+    assert target.matures == timedelta(hours=hours)
+    assert Target.model_validate(target.model_dump()) == target
+
+
+def test_a_snapshot_has_no_labels_that_come_later(copy: Path) -> None:
+    content = yaml.safe_load(copy.read_text())
+    del content["schedule"]
+    content["data"]["target"]["matures"] = "14 days"
+    copy.write_text(yaml.safe_dump(content))
+    with pytest.raises(UpdraftError, match=r"data\.target\.matures: a snapshot has no time"):
+        load_use_case("flights")
 
 
 def test_all_mistakes_are_listed_at_once(copy: Path) -> None:

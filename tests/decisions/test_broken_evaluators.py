@@ -33,6 +33,14 @@ def answers(noise: float, seed: int = 1) -> Statistic:
     return statistics(Task("binary"), Answers(labels, scores, threshold=0.5))["auc"]
 
 
+def chance() -> Statistic:
+    """The AUC of the baseline: one answer for all rows."""
+    labels = np.arange(ROWS) % 2.0
+    same = Answers(labels, np.full((ROWS, 1), 0.5), threshold=0.5)
+    return statistics(Task("binary"), same)["auc"]
+
+
+CHANCE = chance()
 DAYS = np.arange(ROWS) % 7  # The day of each row.
 
 
@@ -46,6 +54,10 @@ def evidence(challenger: Statistic, champion: Statistic) -> Document:
     document = changed("holdout", {"rows": ROWS, "keys": ROWS, "units": {"auc": 7}}, EVIDENCE)
     document = changed("challenger", {"metrics": {"auc": challenger.value}}, document)
     document = changed("champion", {"metrics": {"auc": champion.value}}, document)
+    document = changed("labels", {"holdout_rows": ROWS}, document)
+    over_chance = gain_interval(challenger, CHANCE, DAYS, more_is_better=True, confidence=0.95)
+    naive = {"metric": "auc", **over_chance._asdict(), "confidence": 0.95}
+    document = changed("baseline", {"metrics": {"auc": 0.5}, "gain": naive}, document)
     return {**document, "gain": {"metric": "auc", **gain._asdict(), "confidence": 0.95}}
 
 
@@ -190,6 +202,40 @@ def does_not_wait_for_the_audit() -> Document:
     return changed("audit", {"unfinished": ["2013-03-07"]})
 
 
+def is_first() -> Document:
+    """The correct evidence where there is no champion."""
+    return {**correct(), "champion": None, "gain": None}
+
+
+def leaves_out_the_baseline() -> Document:
+    return {**correct(), "baseline": None}
+
+
+def judges_the_baseline_on_its_training_rows() -> Document:
+    return changed("baseline", {"judged_on": "the training rows"})
+
+
+def computes_the_baseline_from_the_holdout() -> Document:
+    return changed("baseline", {"learnt": ROWS})
+
+
+def takes_the_champion_for_the_baseline() -> Document:
+    document = correct()
+    return changed("baseline", {"gain": document["gain"]}, document)
+
+
+def judges_by_the_first_labels_that_have_come() -> Document:
+    return changed("labels", {"holdout_rows": 8 * ROWS})
+
+
+def does_not_count_rows_without_a_label() -> Document:
+    return changed("labels", {"training_rows": None})
+
+
+def judges_by_labels_that_have_yet_to_come() -> Document:
+    return changed("labels", {"newest_mature": "2013-02-22"})
+
+
 def writes_words_for_numbers() -> Document:
     return changed("challenger", {"metrics": {"auc": "very good"}})
 
@@ -219,6 +265,13 @@ FAULTS: list[Callable[[], Document | None]] = [
     judges_by_ten_rows,
     judges_each_row_ten_times,
     does_not_wait_for_the_audit,
+    leaves_out_the_baseline,
+    judges_the_baseline_on_its_training_rows,
+    computes_the_baseline_from_the_holdout,
+    takes_the_champion_for_the_baseline,
+    judges_by_the_first_labels_that_have_come,
+    does_not_count_rows_without_a_label,
+    judges_by_labels_that_have_yet_to_come,
     writes_words_for_numbers,
 ]
 
@@ -228,6 +281,16 @@ def test_a_broken_evaluator_promotes_nobody(evaluator: Callable[[], Document | N
     refusal = verdict(evaluator())
     assert not refusal.promote
     assert all(refusal.reasons)
+
+
+def test_a_first_model_that_is_no_better_than_chance_is_not_promoted() -> None:
+    def decided(document: Document) -> Verdict:
+        case = replace(CASE, evidence=sha256(document), champion=None)
+        return decide(document, POLICY, case)
+
+    assert decided(is_first()).promote
+    by_chance = evidence(CHANCE, WORSE) | {"champion": None, "gain": None}
+    assert not decided(by_chance).promote
 
 
 def test_a_document_that_was_changed_after_it_was_stored_promotes_nobody() -> None:

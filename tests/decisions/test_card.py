@@ -77,9 +77,10 @@ def test_the_card_shows_both_models_on_the_holdout() -> None:
     card = version_card(TRAINED, verdict(True, "gain", champion=1), EVIDENCE)
     for text in (
         "`features` v7, 2013-03-01..2013-03-07: 6,000 rows, 20.0% positive",
-        "| metric | version 2 (challenger) | version 1 (champion at that time) |",
-        "| auc | 0.7100 | 0.6900 |",
-        "| size, MB | 1.5 | 0.1 |",
-        "Gain in auc: +0.0200 (95% interval +0.0100 to +0.0300)",
+        "| metric | version 2 (challenger) | version 1 (champion at that time) | baseline |",
+        "| algorithm | lightgbm | logistic_regression | always no |",
+        "| auc | 0.7100 | 0.6900 | 0.5000 |",
+        "| size, MB | 1.5 | 0.1 |  |",
+        "Gain in auc: +0.0200 (95 % interval +0.0100 to +0.0300)",
     ):
         assert text in card

@@ -82,6 +82,25 @@ EVIDENCE: dict[str, Any] = {
         "error": 0.005,
     },
     "slices": [],
+    "labels": {
+        "holdout_rows": 6100,
+        "training_rows": 51000,
+        "newest_mature": "2013-03-07",
+    },
+    "baseline": {
+        "name": "always no",
+        "judged_on": "rows",
+        "learnt": 50000,
+        "metrics": {"auc": 0.5, "f1": 0.0},
+        "gain": {
+            "metric": "auc",
+            "value": 0.21,
+            "lower": 0.2,
+            "upper": 0.22,
+            "confidence": 0.95,
+            "error": 0.005,
+        },
+    },
 }
 CASE = Case(
     use_case="flights",
@@ -94,6 +113,8 @@ CASE = Case(
     features_version=7,
     days=(date(2013, 3, 1), date(2013, 3, 7)),
     now=NOW,
+    trainable_until=date(2013, 2, 28),
+    newest_mature=date(2013, 3, 7),
 )
 NAN = float("nan")
 INFINITY = float("inf")
@@ -105,6 +126,10 @@ STANDARD_ERROR = "the gain's standard error is"
 OTHER_ROWS = "was judged on rows other than the holdout's"
 NOT_AUDITED = "no row of the training and holdout partitions has passed the audit"
 AT_LEAST_5 = "expected at least 5 and at most one for each of the 6,000 rows"
+UNSHOWN_MATURITY = (
+    "the evidence does not show that the labels of 2013-03-07, the holdout's last partition, are "
+    "complete"
+)
 NO_GROUP = "the evidence shows no group of origin with 500 rows or more"
 
 
@@ -196,14 +221,42 @@ def test_the_first_model_is_promoted_by_its_floors() -> None:
     verdict = decide(first, POLICY, champion=None)
     assert verdict.promote
     assert verdict.reasons == [
-        "first model of the use case, and its auc of 0.7100 reaches the floor"
+        "first model of the use case, and its auc of 0.7100 reaches the floor; "
+        "gain in auc of +0.2100 (95 % interval +0.2000 to +0.2200) over always no"
     ]
     allowed = of_kind("rmse", 41.0, 44.5, 300) | {"champion": None, "gain": None}
-    reasons = decide(allowed, policy_of("rmse", 60.0), "regression", champion=None).reasons
-    assert reasons == ["first model of the use case, and its rmse of 41.0000 is within the limit"]
+    (reason,) = decide(allowed, policy_of("rmse", 60.0), "regression", champion=None).reasons
+    assert reason.startswith(
+        "first model of the use case, and its rmse of 41.0000 is within the limit; gain in rmse of "
+    )
 
 
 BROKEN = [
+    ("labels", ..., f"{INCOMPLETE}: labels"),
+    ("labels", None, f"{INCOMPLETE}: labels"),
+    ("labels.holdout_rows", NAN, f"{INCOMPLETE}: labels.holdout_rows"),
+    ("labels.holdout_rows", 0, "the evidence shows 6000 labels in 0 rows of the holdout's"),
+    ("labels.holdout_rows", 5999, "the evidence shows 6000 labels in 5999 rows of the holdout's"),
+    ("labels.holdout_rows", 50000, "labels are still coming in: 12.0% of the holdout's rows"),
+    ("labels.training_rows", None, "the evidence shows 50000 labels in None rows of the training"),
+    ("labels.training_rows", 0, "the evidence shows 50000 labels in 0 rows of the training"),
+    ("labels.training_rows", 49999, "50000 labels in 49999 rows of the training partitions"),
+    ("challenger.learnt", 0, "the evidence shows 0 labels in 51000 rows of the training"),
+    ("challenger.learnt", None, "the evidence shows None labels in 51000 rows of the training"),
+    ("holdout.rows", 0, "the evidence shows 0 labels in 6100 rows of the holdout's partitions"),
+    ("baseline", ..., f"{INCOMPLETE}: baseline"),
+    ("baseline.name", " ", "the baseline has no name"),
+    ("baseline.metrics", {}, "the baseline has no auc between 0 and 1"),
+    ("baseline.metrics", {"auc": NAN}, "the baseline has no auc between 0 and 1"),
+    ("baseline.metrics", {"auc": -0.01}, "the baseline has no auc between 0 and 1"),
+    ("baseline.metrics", {"auc": 1.01}, "the baseline has no auc between 0 and 1"),
+    ("baseline.metrics", {"auc": 0.6}, "over the baseline, the gain 0.21 is not the difference"),
+    ("baseline.gain", None, f"{INCOMPLETE}: baseline.gain"),
+    ("baseline.gain.value", NAN, "over the baseline, the gain nan does not lie in its interval"),
+    ("baseline.gain.lower", NAN, "over the baseline, the gain 0.21 does not lie in its interval"),
+    ("baseline.gain.metric", "f1", "over the baseline, the gain is in f1"),
+    ("baseline.gain.confidence", 0.5, "over the baseline, the gain is in auc at confidence 0.5"),
+    ("baseline.gain.error", 0.0, "over the baseline, the gain's interval, 0.2 to 0.22, has no"),
     ("holdout.rows", 999, "fewer than 1000"),
     ("holdout.rows", ..., f"{INCOMPLETE}: holdout.rows"),
     ("holdout.positives", 0, "single class"),
@@ -222,6 +275,7 @@ BROKEN = [
     ("holdout.keys", 5999, "5999 different keys"),
     ("holdout.positives", None, "single class"),
     ("holdout.positives", 5, "the holdout has 5 positives, at least 30 are needed"),
+    ("holdout.positives", 1, "the holdout has 1 positives, at least 30 are needed"),
     ("holdout.positives", 29, "the holdout has 29 positives, at least 30 are needed"),
     ("holdout.positives", 5971, "the holdout has 29 negatives, at least 30 are needed"),
     ("holdout.first", None, "the holdout is not the one"),
@@ -332,6 +386,100 @@ def test_a_version_compared_with_itself_or_with_nobody_is_refused() -> None:
     assert nobody == f"the evidence has either a champion or a gain over it, {expectation}"
 
 
+@pytest.mark.parametrize(("lower", "promoted"), [(1e-9, True), (0.0, False), (-0.01, False)])
+def test_the_first_model_must_be_better_than_none(lower: float, promoted: bool) -> None:
+    """(taxi) A model with an R2 of 0.005 became champion, because its floor was met."""
+    document = changed("baseline.gain.lower", lower)
+    assert decide(document, POLICY).promote, "any other has a champion to compare with"
+    verdict = decide(document | {"champion": None, "gain": None}, POLICY, champion=None)
+    assert verdict.promote is promoted
+    if not promoted:
+        interval = f"95% interval {lower:+.4f} to +0.2200"
+        assert verdict.reasons == [
+            f"the challenger's gain in auc of +0.2100 ({interval}) over the baseline, always no, "
+            "is not significantly above 0: the first model must be better than none"
+        ]
+
+
+@pytest.mark.parametrize(
+    ("metric", "kind", "informed_by"),
+    [
+        ("recall", "binary", "auc"),
+        ("calibration_error", "binary", "auc"),
+        ("calibration_error", "multiclass", "auc"),
+        ("smallest_share", "clustering", "silhouette"),
+        ("coverage", "recommendation", "ndcg_at_10"),
+    ],
+)
+def test_where_a_constant_is_best_the_baseline_is_compared_in_another_metric(
+    metric: str, kind: Kind, informed_by: str
+) -> None:
+    assert informed_by in TRAITS[kind].metrics
+    values = {metric: 0.1, informed_by: 0.71}
+    document = of_kind(metric, 0.1, 0.05, 2 if kind == "binary" else 4)
+    document |= {"champion": None, "gain": None}
+    document["challenger"]["metrics"] = values
+    document["baseline"] = deepcopy(EVIDENCE["baseline"])
+    document["baseline"]["metrics"] = {metric: 0.0, informed_by: 0.5}
+    policy = policy_of(metric, 0.1)
+    document["baseline"]["gain"]["metric"] = informed_by
+    assert decide(document, policy, kind, champion=None).promote
+    document["baseline"]["gain"]["metric"] = metric
+    (reason,) = decide(document, policy, kind, champion=None).reasons
+    assert reason.startswith(f"over the baseline, the gain is in {metric}")
+
+
+def test_labels_that_are_still_coming_in_are_not_a_single_class() -> None:
+    """Of invoices whose labels take 14 days, a week held 12 % and none of them late."""
+    document = changed("labels.holdout_rows", 50000, changed("holdout.positives", 0))
+    assert decide(document, POLICY) == Verdict(
+        False,
+        [
+            "labels are still coming in: 12.0% of the holdout's rows have one, of the training "
+            "rows 98.0%, and expected are at least 75% of that; say in data.target.matures how "
+            "long labels take, then train again"
+        ],
+    )
+    one = changed("labels.holdout_rows", 1, changed("holdout.rows", 1))
+    assert not any("labels" in reason for reason in decide(one, POLICY).reasons)
+    few = changed("labels.holdout_rows", 8001, changed("labels.training_rows", 50000))
+    assert not decide(few, POLICY).promote
+    lenient = POLICY.model_copy(update={"min_labelled": 0.7})
+    assert decide(few, lenient).promote
+
+
+@pytest.mark.parametrize(
+    ("case", "reasons"),
+    [
+        (
+            {"trainable_until": date(2013, 2, 27)},
+            [
+                "the challenger was trained on rows up to 2013-02-28, but when the holdout began, "
+                "labels were complete up to 2013-02-27 only"
+            ],
+        ),
+        (
+            {"trainable_until": None},
+            ["it is not known which labels were complete when the holdout began"],
+        ),
+        ({"newest_mature": None}, ["it is not known which labels are complete now"]),
+        (
+            {"newest_mature": date(2013, 3, 8)},
+            [
+                "the holdout ends with 2013-03-07, but labels are complete up to 2013-03-08: "
+                "train again, on the newest partitions"
+            ],
+        ),
+        ({"newest_mature": date(2013, 3, 6)}, []),
+        ({"trainable_until": date(2013, 3, 1)}, []),
+    ],
+)
+def test_a_holdout_is_of_the_newest_complete_labels(case: Any, reasons: list[str]) -> None:
+    verdict = decide(EVIDENCE, POLICY, **case)
+    assert verdict.promote is (not reasons)
+    assert reasons in ([], verdict.reasons)
+
+
 @pytest.mark.parametrize("nothing", [None, {}, []])
 def test_no_evidence_is_refused(nothing: Any) -> None:
     assert decide(nothing, POLICY) == Verdict(False, ["there is no evidence"])
@@ -382,8 +530,13 @@ def of_kind(
     evidence["champion"]["metrics"] = {metric: champions}
     gain = (value - champions) * (1 if metric_of(metric).more_is_better else -1)
     evidence["gain"] |= {"metric": metric, "value": gain, "lower": gain / 2, "upper": gain * 2}
+    naive = champions - gain * (1 if metric_of(metric).more_is_better else -1)
+    evidence["baseline"]["metrics"] = {metric: naive}
+    over_naive = {"metric": metric, "value": 2 * gain, "lower": gain, "upper": 3 * gain}
+    evidence["baseline"]["gain"] |= over_naive
     if snapshot:
         evidence["holdout"] |= {"split": "holdout", "first": None, "last": None}
+        evidence["labels"]["newest_mature"] = None
         for role in ("challenger", "champion"):
             evidence[role]["trained_until"] = None
     return evidence
@@ -617,7 +770,7 @@ def test_units_are_counted_by_their_name(unit: str, text: str) -> None:
 
 
 def later_look(look: int, confidence: float, **gain: float) -> dict[str, Any]:
-    document = changed("look", look)
+    document = changed("look", look, changed("baseline.gain.confidence", confidence))
     return changed("gain", {**EVIDENCE["gain"], "confidence": confidence, **gain}, document)
 
 
@@ -626,8 +779,10 @@ def test_later_looks_need_wider_intervals() -> None:
     for look, confidence in ((1, 0.95), (2, 0.975), (3, 1 - 0.05 / 6)):
         assert decide(later_look(look, confidence), POLICY, look=look).promote
         if look > 1:
-            (reason,) = decide(later_look(look, 0.95), POLICY, look=look).reasons
-            assert reason.startswith("the gain is in auc at confidence 0.95, expected in auc at")
+            reasons = decide(later_look(look, 0.95), POLICY, look=look).reasons
+            wrong = "the gain is in auc at confidence 0.95, expected in auc at"
+            assert all(wrong in reason for reason in reasons)
+            assert [reason.startswith("over the baseline") for reason in reasons] == [True, False]
     lost = {"lower": -0.001}
     (reason,) = decide(later_look(2, 0.975, **lost), POLICY, look=2).reasons
     assert reason == (
@@ -659,17 +814,37 @@ NOT_PASSED = (
     "were not built after it; run the data DAG for these partitions, then train again"
 )
 COMPLETE_AUDIT = {"bronze": 1, "clean": 1, "quarantined": 0, "unfinished": [], "unaudited": 0}
+OVER_THE_BEST = {**EVIDENCE["gain"], "value": -0.29, "lower": -0.3, "upper": -0.2}
 BOUNDARIES = [
-    ("holdout.rows", 1000, {"holdout.keys": 1000, "holdout.positives": 500}),
+    (
+        "holdout.rows",
+        1000,
+        {"holdout.keys": 1000, "holdout.positives": 500, "labels.holdout_rows": 1000},
+    ),
     ("holdout.units", {"auc": 5}, {}),
     ("holdout.units", {"auc": 6000}, {}),
     ("holdout.positives", 30, {}),
     ("holdout.positives", 5970, {}),
     ("challenger.trained_until", "2013-02-28", {}),
-    ("challenger.learnt", 1, {}),
+    ("challenger.learnt", 1, {"baseline.learnt": 1}),
+    ("challenger.learnt", 51000, {"baseline.learnt": 51000}),
+    ("labels.holdout_rows", 6000, {}),
+    ("labels.holdout_rows", 8000, {"labels.training_rows": 50000}),
+    ("labels.newest_mature", "2013-03-08", {}),
+    ("baseline.metrics", {"auc": 0.0}, {"baseline.gain.value": 0.71, "baseline.gain.upper": 0.71}),
+    ("baseline.metrics", {"auc": 1.0}, {"baseline.gain": OVER_THE_BEST}),
     ("audit", COMPLETE_AUDIT, {}),
     ("audit", {"bronze": 100, "clean": 1, "quarantined": 99, "unfinished": [], "unaudited": 0}, {}),
-    ("challenger.metrics", {"auc": 1.0}, {"gain.value": 0.31, "gain.upper": 0.31}),
+    (
+        "challenger.metrics",
+        {"auc": 1.0},
+        {
+            "gain.value": 0.31,
+            "gain.upper": 0.31,
+            "baseline.gain.value": 0.5,
+            "baseline.gain.upper": 0.5,
+        },
+    ),
     ("champion.metrics", {"auc": 1e-9}, {"gain.value": 0.71, "gain.upper": 0.71}),
     ("gain.value", 0.02 + 0.9e-6, {}),
     ("gain.lower", 0.02, {"gain.upper": 0.02 + 1e-12, "gain.value": 0.02 + 1e-12}),
@@ -711,7 +886,7 @@ def test_a_holdout_without_differences_is_named_by_its_kind(
     if kind == "binary":
         assert decide(changed("holdout.positives", 0, complete), policy, kind) == refusal
         return
-    for enough in (2, 6000):
+    for enough in (2, 6000):  # As many as there are labels.
         assert decide(changed("holdout.labels", enough, complete), policy, kind).promote
     for wrong in (1, 6001):
         assert decide(changed("holdout.labels", wrong, complete), policy, kind) == refusal
@@ -740,6 +915,34 @@ def test_a_holdout_without_differences_is_named_by_its_kind(
             f"{ROWS_OF} 2013-02-01 {NOT_PASSED}",
         ),
         ("audit", {**COMPLETE_AUDIT, "bronze": 0, "clean": 0}, NOT_AUDITED),
+        ("labels.newest_mature", None, UNSHOWN_MATURITY),
+        ("labels.newest_mature", "2013-03-06", UNSHOWN_MATURITY),
+        (
+            "baseline",
+            None,
+            "the evidence shows no baseline, which is computed from the training rows",
+        ),
+        ("baseline.name", "", "the baseline has no name"),
+        (
+            "baseline.judged_on",
+            "others",
+            "the baseline was judged on rows other than the holdout's",
+        ),
+        (
+            "baseline.learnt",
+            49999,
+            "the baseline was computed from 49999 rows, the challenger was trained on 50000",
+        ),
+        (
+            "labels.holdout_rows",
+            5999,
+            "the evidence shows 6000 labels in 5999 rows of the holdout's partitions",
+        ),
+        (
+            "labels.training_rows",
+            49999,
+            "the evidence shows 50000 labels in 49999 rows of the training partitions",
+        ),
         ("holdout.units", {}, f"auc is computed from 0 partitions, {AT_LEAST_5}"),
         (
             "champion.sha256",

@@ -25,11 +25,10 @@ from updraft.core.metrics import METRICS
 from updraft.core.schema import BRONZE, CLEAN, FEATURES, PREDICTIONS, RECOMMENDATIONS
 from updraft.core.sections import Algorithm, Bounds, Costs, Gate, Model, Search, Serving, Target
 from updraft.core.use_case import UseCase
-from updraft.data.labels import labelled_rows
 from updraft.data.ledger import DeltaLedger
 from updraft.data.lineage import Note
 from updraft.data.tables import Table
-from updraft.evaluation.evidence import training_keys
+from updraft.evaluation.evidence import training_rows
 from updraft.evaluation.judging import important_features
 from updraft.models.tracking import connect, load_json
 from updraft.models.versions import RegisteredVersion, VersionTags, registered
@@ -150,7 +149,7 @@ CASES = {
     "recommendation": Case(
         "recommendation",
         ratings,
-        {"als": Algorithm(fixed={"rank": 2, "maxIter": 1, "regParam": 1.0})},
+        {"als": Algorithm(fixed={"rank": 2, "maxIter": 10, "regParam": 0.5})},
         {"als": Algorithm(fixed={"rank": 4, "maxIter": 8, "regParam": 0.05})},
         Gate(metric="rmse", floors={"rmse": 4.0, "ndcg_at_10": 0.01}, min_rows=20),
         {"prediction"},
@@ -414,6 +413,35 @@ def test_the_newest_partitions_are_scored_as_the_kind_answers(
         assert all(sorted(row["ranks"]) == list(range(1, len(row["ranks"]) + 1)) for row in by_user)
 
 
+def test_the_evidence_shows_what_is_reached_without_a_model(loop: Loop) -> None:
+    for reports in (loop.first, loop.second):
+        evidence = reports["evaluate"].evidence
+        challenger = evidence["challenger"]
+        baseline = evidence["baseline"]
+        assert baseline["learnt"] == challenger["learnt"]
+        assert baseline["judged_on"] == evidence["holdout"]["sha256"]
+        metrics = set(challenger["metrics"])
+        assert {name for name in metrics if not name.startswith("share_")} <= set(
+            baseline["metrics"]
+        )
+        assert baseline["gain"]["metric"] == loop.case.gate.metric
+        assert baseline["gain"]["lower"] > 0, "each case has a clear signal"
+        version = loop.client.get_model_version(loop.use_case.name, str(challenger["version"]))
+        assert f"| {baseline['name']} |" in version.description
+        run = loop.client.get_run(reports["search_and_fit"].run_id)
+        of_baseline = run.data.metrics[f"baseline_{loop.case.gate.metric}"]
+        assert of_baseline == baseline["metrics"][loop.case.gate.metric]
+
+
+def test_the_evidence_shows_how_complete_and_how_new_the_labels_are(loop: Loop) -> None:
+    evidence = loop.second["evaluate"].evidence
+    assert evidence["labels"] == {
+        "holdout_rows": evidence["holdout"]["rows"],
+        "training_rows": evidence["challenger"]["learnt"],
+        "newest_mature": None if loop.case.snapshot else "2013-03-10",
+    }
+
+
 @pytest.mark.bad_input("B12")
 def test_drift_is_finite_and_about_what_can_drift(loop: Loop) -> None:
     report = loop.first["drift"]
@@ -458,8 +486,10 @@ def test_keys_that_a_model_was_trained_on_are_no_holdout(
             folder=Path(),
             approved=Manifest(files={}, facts={}),
         )
-        keys = training_keys(spark, use_case, version)
-        return None if keys is None else holdout.join(keys, "row_id", "left_semi").count()
+        trained_on = training_rows(spark, use_case, version)
+        if trained_on is None:
+            return None
+        return holdout.join(trained_on.labelled, "row_id", "left_semi").count()
 
     assert overlap(0) == 3
     assert overlap(1) == 0
@@ -500,10 +530,10 @@ def test_rows_that_cannot_be_trained_on_stop_the_training(
     model = use_case.model
     if not case.snapshot:
         model = model.model_copy(update={"holdout": 1})
-    split = split_data(frame, use_case.task, model, case.snapshot)
-    train = split.prepare(labelled_rows(frame, use_case.task).where(split.train_rows))
+    split = split_data(frame, use_case.model_copy(update={"model": model}))
+    rows = split.prepare(frame.where(split.train_rows))
     with pytest.raises(UpdraftError, match=message):
-        check_rows(train, split, use_case.task, use_case.model)
+        check_rows(rows, split, use_case.task, use_case.model)
 
 
 def test_parts_of_a_snapshot_have_the_same_share_of_every_class(spark: SparkSession) -> None:

@@ -74,7 +74,9 @@ class PartitionArguments(JobArguments):
 class TrainingArguments(JobArguments):
     """The arguments of a job that trains on the newest partitions."""
 
-    end: OptionalText = Field(None, description="last day to train on; without it, the newest")
+    end: OptionalText = Field(
+        None, description="last day of what is known; without it, the present moment"
+    )
     search: str | None = Field(
         None,
         description='another search for this run, e.g. {"trials": 8}: keys of model.search, '

@@ -132,6 +132,40 @@ class Slice(Strict):
     gain: Gain
 
 
+class Labels(Strict):
+    """How complete the labels are that the models are judged by, and how new.
+
+    Attributes:
+        holdout_rows: The rows of the holdout's partitions, with a label or without.
+        training_rows: Those of the challenger's training partitions; None if that version of the
+            table can no longer be read.
+        newest_mature: The newest partition with labelled rows whose labels were complete when the
+            evidence was made; None for a snapshot.
+    """
+
+    holdout_rows: int
+    training_rows: int | None
+    newest_mature: date | None
+
+
+class Baseline(Strict):
+    """What can be answered without a model, on the same rows.
+
+    Attributes:
+        name: What it answers, in words.
+        judged_on: The hash of the rows that it was judged on, computed as the holdout's is.
+        learnt: The number of rows that it was computed from: the challenger's training rows.
+        metrics: Its metrics on the holdout.
+        gain: The challenger's gain over it.
+    """
+
+    name: str
+    judged_on: str
+    learnt: int
+    metrics: dict[str, float]
+    gain: Gain
+
+
 class Evidence(Strict):
     """Everything that the gate decides on.
 
@@ -147,6 +181,9 @@ class Evidence(Strict):
         champion: The model that it is compared with; None for the first model of a use case.
         gain: The challenger's gain; None with ``champion``.
         slices: The gains in the groups that ``gate.slices`` declares.
+        labels: How complete and how new the labels are.
+        baseline: What can be answered without a model; None if the challenger's training rows can
+            no longer be read.
     """
 
     use_case: str
@@ -160,6 +197,8 @@ class Evidence(Strict):
     champion: Candidate | None
     gain: Gain | None
     slices: list[Slice]
+    labels: Labels
+    baseline: Baseline | None
 
 
 def read_evidence(document: dict[str, Any]) -> Evidence:

@@ -1,10 +1,11 @@
 """Descriptions in the registry, in Markdown: a version's verdict and metrics, and the champion."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import ValidationError
 
-from updraft.core.evidence import Candidate, Evidence, Gain, Holdout, read_evidence
+from updraft.core.evidence import Baseline, Candidate, Evidence, Gain, Holdout, read_evidence
 from updraft.core.ledger import Entry
 from updraft.core.registry import VERDICT_HEADING
 from updraft.core.reports import GateReport
@@ -78,22 +79,27 @@ def _gain_line(gain: Gain) -> str:
 
 
 def _metrics_table(evidence: Evidence) -> str:
-    """Return a table with a row for each metric and a column for each model."""
+    """Return a table with a row for each metric, a column for each model and the baseline."""
     models = [evidence.challenger]
     if evidence.champion:
         models.append(evidence.champion)
     columns = zip(ROLES, models, strict=False)
+    baselines = [evidence.baseline] if evidence.baseline else []
     lines = [
-        ["metric", *(f"version {model.version} ({role})" for role, model in columns)],
-        ["---", *("---" for _ in models)],
-        ["algorithm", *(model.algorithm for model in models)],
-        *([name, *_values(name, models)] for name in evidence.challenger.metrics),
-        ["latency, ms", *(f"{model.latency_ms:.3g}" for model in models)],
-        ["size, MB", *(f"{model.size_mb:.3g}" for model in models)],
+        [
+            "metric",
+            *(f"version {model.version} ({role})" for role, model in columns),
+            *("baseline" for _ in baselines),
+        ],
+        ["---", *("---" for _ in [*models, *baselines])],
+        ["algorithm", *(model.algorithm for model in models), *(each.name for each in baselines)],
+        *([name, *_values(name, [*models, *baselines])] for name in evidence.challenger.metrics),
+        ["latency, ms", *(f"{model.latency_ms:.3g}" for model in models), *("" for _ in baselines)],
+        ["size, MB", *(f"{model.size_mb:.3g}" for model in models), *("" for _ in baselines)],
     ]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _values(metric: str, models: list[Candidate]) -> list[str]:
+def _values(metric: str, models: Sequence[Candidate | Baseline]) -> list[str]:
     """Return the values of a metric, one for each model, empty where it is missing."""
     return [f"{model.metrics[metric]:.4f}" if metric in model.metrics else "" for model in models]

@@ -12,9 +12,17 @@ from typing import Any
 from pydantic import ValidationError
 from scipy.special import stdtrit
 
-from updraft.core.evidence import Candidate, Evidence, Gain, Holdout, read_evidence, sha256
+from updraft.core.evidence import (
+    Baseline,
+    Candidate,
+    Evidence,
+    Gain,
+    Holdout,
+    read_evidence,
+    sha256,
+)
 from updraft.core.kinds import TRAITS, Kind, Traits
-from updraft.core.metrics import metric_of
+from updraft.core.metrics import baseline_metric, metric_of
 from updraft.core.schema import FEATURES
 from updraft.core.sections import Gate
 from updraft.core.sections.gate import DAY, FEWEST_PARTITIONS, FEWEST_UNITS, PARTITION, ROW
@@ -46,6 +54,10 @@ class Case:
         features_version: The version of the features table that training used.
         days: The first and last day of the holdout that training set aside; None for a snapshot.
         now: The present time, with a time zone.
+        trainable_until: The newest partition whose labels were complete when the holdout began;
+            None for a snapshot.
+        newest_mature: The newest partition with labelled rows whose labels are complete now; None
+            for a snapshot.
     """
 
     use_case: str
@@ -58,6 +70,8 @@ class Case:
     features_version: int
     days: tuple[date, date] | None
     now: datetime
+    trainable_until: date | None
+    newest_mature: date | None
 
 
 @dataclass(frozen=True)
@@ -92,8 +106,13 @@ def decide(document: dict[str, Any] | None, policy: Gate, case: Case) -> Verdict
         return Verdict(False, mismatches)
     failures = [
         *_check_holdout(evidence.holdout, policy),
-        *_check_labels(evidence.holdout, TRAITS[case.kind], policy),
+        # Where labels are still coming in, it means nothing that the first ones are all equal.
+        *(
+            _check_completeness(evidence, policy)
+            or _check_labels(evidence.holdout, TRAITS[case.kind], policy)
+        ),
         *(_check_days(evidence, case.days[0]) if case.days else _check_split(evidence)),
+        *(_check_maturity(evidence, case, case.days[1]) if case.days else []),
         *_check_rows(evidence),
         *_check_keys(evidence),
         *_check_audit(evidence),
@@ -104,6 +123,7 @@ def decide(document: dict[str, Any] | None, policy: Gate, case: Case) -> Verdict
         *_check_metrics(evidence, policy),
         *_check_gain(evidence, policy),
         *_check_slices(evidence, policy),
+        *_check_baseline(evidence, policy),
     ]
     if failures:
         return Verdict(False, failures)
@@ -194,23 +214,46 @@ def _check_holdout(holdout: Holdout, policy: Gate) -> list[str]:
     return failures
 
 
+def _check_completeness(evidence: Evidence, policy: Gate) -> list[str]:
+    """The holdout's rows have labels about as often as the training rows."""
+    labelled = evidence.holdout.rows
+    rows = evidence.labels.holdout_rows
+    learnt = evidence.challenger.learnt
+    training_rows = evidence.labels.training_rows
+    if not 0 < labelled <= rows:
+        return [f"the evidence shows {labelled} labels in {rows} rows of the holdout's partitions"]
+    if learnt is None or training_rows is None or not 0 < learnt <= training_rows:
+        return [
+            f"the evidence shows {learnt} labels in {training_rows} rows of the training partitions"
+        ]
+    share = labelled / rows
+    training_share = learnt / training_rows
+    if share < policy.min_labelled * training_share:
+        return [
+            f"labels are still coming in: {share:.1%} of the holdout's rows have one, of the "
+            f"training rows {training_share:.1%}, and expected are at least "
+            f"{policy.min_labelled:.0%} of that; say in data.target.matures how long labels take, "
+            "then train again"
+        ]
+    return []
+
+
 def _check_labels(holdout: Holdout, traits: Traits, policy: Gate) -> list[str]:
     """The labels differ, for kinds that cannot be judged on equal ones."""
     if not traits.labels_differ:
         return []
     # Where one class is the positive one, the evidence counts its rows; elsewhere distinct labels.
     if traits.has_threshold:
-        differ = holdout.positives is not None and 0 < holdout.positives < holdout.rows
-    else:
-        differ = holdout.labels is not None and 1 < holdout.labels <= holdout.rows
-    if differ:
-        return _check_classes(holdout, policy) if traits.has_threshold else []
+        positives = holdout.positives
+        if positives is not None and 0 < positives < holdout.rows:
+            return _check_classes(positives, holdout, policy)
+    elif holdout.labels is not None and 1 < holdout.labels <= holdout.rows:
+        return []
     return [f"the holdout contains a single {'class' if traits.has_classes else 'value'}"]
 
 
-def _check_classes(holdout: Holdout, policy: Gate) -> list[str]:
+def _check_classes(positives: int, holdout: Holdout, policy: Gate) -> list[str]:
     """Both classes have enough rows: with few of one, intervals have no value."""
-    positives = holdout.positives or 0
     fewest = min(policy.min_rows, FEWEST_UNITS)
     return [
         f"the holdout has {number} {name}, at least {fewest} are needed"
@@ -239,6 +282,35 @@ def _check_days(evidence: Evidence, first: date) -> list[str]:
                 f"the {role} was trained on rows up to {model.trained_until}, "
                 f"but the holdout starts on {first}"
             )
+    return failures
+
+
+def _check_maturity(evidence: Evidence, case: Case, last: date) -> list[str]:
+    """The newest complete labels were held out, up to ``last``; those trained on were complete."""
+    failures = []
+    trained_until = evidence.challenger.trained_until
+    known = case.trainable_until
+    if known is None:
+        failures.append("it is not known which labels were complete when the holdout began")
+    elif trained_until is not None and trained_until > known:
+        failures.append(
+            f"the challenger was trained on rows up to {trained_until}, but when the holdout "
+            f"began, labels were complete up to {known} only"
+        )
+    seen = evidence.labels.newest_mature
+    if seen is None or seen < last:
+        failures.append(
+            f"the evidence does not show that the labels of {last}, the holdout's last partition, "
+            "are complete"
+        )
+    newest = case.newest_mature
+    if newest is None:
+        failures.append("it is not known which labels are complete now")
+    elif newest > last:
+        failures.append(
+            f"the holdout ends with {last}, but labels are complete up to {newest}: train again, "
+            "on the newest partitions"
+        )
     return failures
 
 
@@ -450,10 +522,10 @@ def _invalid_gain(gain: Gain, policy: Gate, confidence: float) -> str | None:
     return None
 
 
-def _wrong_gain(challenger: Candidate, champion: Candidate, gain: Gain) -> str | None:
-    """Return why the gain is not computed from these two models."""
+def _wrong_gain(challenger: Candidate, other: Candidate | Baseline, gain: Gain) -> str | None:
+    """Return why the gain is not computed from these two."""
     name = gain.metric
-    difference = challenger.metrics.get(name, math.nan) - champion.metrics.get(name, math.nan)
+    difference = challenger.metrics.get(name, math.nan) - other.metrics.get(name, math.nan)
     if not metric_of(name).more_is_better:
         difference = -difference
     if not abs(gain.value - difference) <= TOLERANCE * max(1, abs(difference)):
@@ -499,6 +571,46 @@ def _check_slices(evidence: Evidence, policy: Gate) -> list[str]:
     return failures
 
 
+def _check_baseline(evidence: Evidence, policy: Gate) -> list[str]:
+    """The challenger is better than what knows nothing of the features.
+
+    That is shown on the same rows. It must be significant only for the first model of a use case,
+    because any other has a champion to compare with.
+    """
+    baseline = evidence.baseline
+    if baseline is None:
+        return ["the evidence shows no baseline, which is computed from the training rows"]
+    failures = []
+    if not baseline.name.strip():
+        failures.append("the baseline has no name")
+    if baseline.judged_on != evidence.holdout.sha256:
+        failures.append("the baseline was judged on rows other than the holdout's")
+    if baseline.learnt != evidence.challenger.learnt:
+        failures.append(
+            f"the baseline was computed from {baseline.learnt} rows, the challenger was trained on "
+            f"{evidence.challenger.learnt}"
+        )
+    name = baseline_metric(policy.metric)
+    metric = metric_of(name)
+    if not metric.lowest <= baseline.metrics.get(name, math.nan) <= metric.highest:
+        failures.append(
+            f"the baseline has no {name} between {metric.lowest:g} and {metric.highest:g}"
+        )
+    gain = baseline.gain
+    asked = policy.model_copy(update={"metric": name})
+    confidence = confidence_at(policy.confidence, evidence.look)
+    failure = _invalid_gain(gain, asked, confidence)
+    failure = failure or _wrong_gain(evidence.challenger, baseline, gain)
+    if failure:
+        failures.append(f"over the baseline, {failure}")
+    elif evidence.champion is None and not gain.lower > 0:
+        failures.append(
+            f"the challenger's {_gain_text(gain)} over the baseline, {baseline.name}, is not "
+            "significantly above 0: the first model must be better than none"
+        )
+    return failures
+
+
 def _gain_text(gain: Gain) -> str:
     interval = f"{100 * gain.confidence:.4g} % interval {gain.lower:+.4f} to {gain.upper:+.4f}"
     return f"gain in {gain.metric} of {gain.value:+.4f} ({interval})"
@@ -510,5 +622,8 @@ def _approval(evidence: Evidence, policy: Gate) -> str:
         name = next(iter(policy.floors))
         value = f"its {name} of {evidence.challenger.metrics[name]:.4f}"
         reaches = "reaches the floor" if metric_of(name).more_is_better else "is within the limit"
-        return f"first model of the use case, and {value} {reaches}"
+        baseline = evidence.baseline
+        assert baseline is not None  # Without one, nothing is approved.
+        gain = f"{_gain_text(baseline.gain)} over {baseline.name}"
+        return f"first model of the use case, and {value} {reaches}; {gain}"
     return f"{_gain_text(evidence.gain)} over version {evidence.champion.version}"

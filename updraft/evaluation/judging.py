@@ -14,6 +14,7 @@ from updraft.evaluation.answers import Answers
 from updraft.evaluation.importance import IMPORTANCE
 from updraft.evaluation.intervals import Units
 from updraft.evaluation.kinds import kind_of
+from updraft.evaluation.kinds.base import JudgeContext
 from updraft.evaluation.slices import FEATURES, slice_columns
 from updraft.evaluation.units import numbered, with_unit
 from updraft.models.feature_columns import FeatureColumns
@@ -29,6 +30,7 @@ class Judged:
     ``columns``: all features. ``sliced_by``: the features that the rows are sliced by.
     ``rows`` has only the features that are needed. ``units``: the number of each row's unit, see
     ``gate.unit``; shape (rows,).
+    ``context``: what the models were judged with.
     """
 
     rows: pd.DataFrame
@@ -36,6 +38,7 @@ class Judged:
     answers: list[Answers]
     sliced_by: FeatureColumns
     units: Units
+    context: JudgeContext
 
 
 def judge(
@@ -82,7 +85,7 @@ def judge(
             )
         )
     sliced_rows, sliced_by = kind.slice_rows(rows, before, sliced_by)
-    return Judged(sliced_rows, columns, answers, sliced_by, units)
+    return Judged(sliced_rows, columns, answers, sliced_by, units, context)
 
 
 def important_features(version: RegisteredVersion) -> list[str]:

@@ -22,7 +22,8 @@ from updraft.orchestration.spark_job import SparkJob
 END = {
     "end": day(
         "Newest day to use",
-        "Included. Empty: the newest labelled partition, whatever day it is today.",
+        "Included, with the labels that were known when it ended. "
+        "Empty: the newest partition whose labels are complete, whatever day it is today.",
     )
 }
 

@@ -64,9 +64,10 @@ def make_challenger(
     client = connect(use_case)
     task = use_case.task
     model = use_case.model
-    train = split.prepare(labelled_rows(frame, task).where(split.train_rows)).cache()
+    rows = split.prepare(frame.where(split.train_rows))
+    train = labelled_rows(rows, task).cache()
     columns = FeatureColumns.of(frame, feature_names(frame.columns))
-    check_rows(train, split, task, model)
+    check_rows(rows, split, task, model)
     with mlflow.start_run(run_name=f"trained on {split.name}") as run:
         run_id = run.info.run_id
         dag_run = dag_run_tags(report)

@@ -15,11 +15,16 @@ from updraft.core.kinds import Task
 from updraft.core.metrics import metric_of
 from updraft.core.schema import LABEL
 from updraft.core.sections import Algorithm, Model, Search
+from updraft.data.labels import labelled_share
 from updraft.evaluation.kinds import kind_of
 from updraft.models.feature_columns import FeatureColumns
 from updraft.training.sampler import DIGITS, Sampler
 from updraft.training.trials import Trial, TrialRunner, fold_rows
 from updraft.training.windows import DataSplit
+
+# The share of rows with a label from which equal labels are a finding about the rows, and not a
+# sign that the other labels have yet to come.
+COMPLETE = 0.9
 
 
 @dataclass(frozen=True)
@@ -96,7 +101,7 @@ class _Part(NamedTuple):
 def check_rows(frame: DataFrame, split: DataSplit, task: Task, model: Model) -> None:
     """Refuse rows on which no model can be trained, before the first trial; one Spark job.
 
-    ``frame``: the result of ``split.prepare``.
+    ``frame``: the result of ``split.prepare``, with the rows that have no label.
 
     Raises:
         UpdraftError: a fold has fewer training rows than ``model.min_rows``, or all rows of a part
@@ -105,22 +110,28 @@ def check_rows(frame: DataFrame, split: DataSplit, task: Task, model: Model) -> 
     kind = kind_of(task)
     varying = kind.varying_columns()
     parts = _parts(split, model)
+    has_label = F.col(LABEL).isNotNull() if task.traits.has_target else F.lit(True)
     statistics: list[Any] = []
     for part in parts:
         is_in_part = F.expr(part.condition)
-        statistics += [F.count_if(is_in_part), F.count_if(is_in_part & (F.col(LABEL) == 0))]
+        is_used = is_in_part & has_label
+        statistics += [F.count_if(is_in_part), F.count_if(is_used)]
+        statistics.append(F.count_if(is_used & (F.col(LABEL) == 0)))
         for name in varying:
-            value = F.when(is_in_part, F.col(name))
+            value = F.when(is_used, F.col(name))
             statistics += [F.min(value), F.max(value)]
     values = iter(frame.agg(*statistics).collect()[0])
     for part in parts:
+        all_rows = next(values)
         rows = next(values)
         zeros = next(values)
-        _check_number(rows, part, task, model)
+        _check_number(rows, all_rows, part, task, model)
         for name in varying:
             low = next(values)
             high = next(values)
             if low == high:
+                if rows < COMPLETE * all_rows:
+                    raise UpdraftError(_still_coming_in(rows, all_rows, part))
                 problem = kind.all_alike(name, low, rows, zeros, part.name, task)
                 raise UpdraftError(
                     f"training: found {problem}. "
@@ -140,8 +151,10 @@ def _parts(split: DataSplit, model: Model) -> list[_Part]:
     return train + validation
 
 
-def _check_number(rows: int, part: _Part, task: Task, model: Model) -> None:
+def _check_number(rows: int, all_rows: int, part: _Part, task: Task, model: Model) -> None:
     if rows < part.min_rows:
+        if rows < COMPLETE * all_rows and all_rows >= part.min_rows:
+            raise UpdraftError(_still_coming_in(rows, all_rows, part))
         labelled = "labelled rows" if task.traits.has_target else "rows"
         setting = " (model.min_rows)" if part.min_rows == model.min_rows else ""
         raise UpdraftError(
@@ -149,6 +162,16 @@ def _check_number(rows: int, part: _Part, task: Task, model: Model) -> None:
             f"expected at least {part.min_rows}{setting}. "
             "Get more rows: backfill, or widen model.window."
         )
+
+
+def _still_coming_in(rows: int, all_rows: int, part: _Part) -> str:
+    """What is wrong with a part of which too few rows have a label to train or judge on it."""
+    return (
+        f"training: labels are still coming in: only {labelled_share(rows, all_rows)} in "
+        f"{part.name}. Say in data.target.matures how long after the end of a partition all its "
+        "labels are known; if they are complete, widen model.window or model.holdout, or see "
+        "data.target.sql."
+    )
 
 
 def _plan(model: Model) -> list[str]:

@@ -1,17 +1,27 @@
 """The sections inside ``data``: ``target``, ``lookups`` and ``catalog``."""
 
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable
-from typing import Annotated, Literal
+from datetime import timedelta
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
 
 from updraft.core import schema
 from updraft.core.file_names import EXPECTED, file_kind
 from updraft.core.mistakes import suggest
-from updraft.core.sections.base import Strict
+from updraft.core.sections.base import Strict, context_of
 from updraft.core.sections.file_format import FileFormat
 
+DURATION = r"^([1-9][0-9]{0,4}) (hour|day)s?$"
 ColumnType = Literal["string", "int", "bigint", "double", "boolean", "date", "timestamp"]
 VIEWS = {"clean": "the clean rows", "days": "the days to build"}  # That features.sql reads.
 TABLES = {
@@ -125,6 +135,24 @@ LookupName = Annotated[
 Lookups = Annotated[dict[LookupName, Lookup], AfterValidator(_differ)]
 
 
+def _duration(value: Any) -> timedelta:
+    """Parse a duration such as ``14 days``; months and years differ in length."""
+    if isinstance(value, timedelta):
+        return value
+    match = re.match(DURATION, value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError("expected a number of days or hours, such as 14 days or 36 hours")
+    number, unit = match.groups()
+    return timedelta(**{f"{unit}s": int(number)})
+
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(_duration),
+    WithJsonSchema({"type": "string", "pattern": DURATION}),
+]
+
+
 class Target(Strict):
     """The label.
 
@@ -139,6 +167,19 @@ class Target(Strict):
         description="For kind multiclass: the values of the SQL, as text; "
         "a row with any other value has no label.",
     )
+    matures: Duration | None = Field(
+        None,
+        description="How long after the end of a partition all its labels are known, such as "
+        "14 days; by default they arrive with the rows.",
+    )
+
+    @field_validator("matures")
+    @classmethod
+    def _has_a_time(cls, matures: timedelta | None, info: ValidationInfo) -> timedelta | None:
+        context = context_of(info)
+        if matures is not None and context and context.is_snapshot:
+            raise ValueError("a snapshot has no time; leave it out, or add a schedule")
+        return matures
 
     @field_validator("classes")
     @classmethod

@@ -97,6 +97,13 @@ class Gate(Strict):
     min_rows: int = Field(
         500, ge=1, description="Fewest labelled holdout rows on which a decision may rest."
     )
+    min_labelled: float = Field(
+        0.75,
+        gt=0,
+        le=1,
+        description="Smallest share of the holdout's rows that have a label, as a part of that "
+        "share among the training rows. With less, labels are still coming in.",
+    )
     slices: Slices | None = Field(None, description="Groups in which a challenger must not lose.")
     required: Required = Required()
 

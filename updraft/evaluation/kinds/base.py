@@ -61,6 +61,17 @@ class LabelCounts(NamedTuple):
     positives: int | None
 
 
+class NaiveAnswers(NamedTuple):
+    """What a baseline answers for the rows of a holdout.
+
+    ``name``: what it answers, in words. ``learnt``: the number of training rows it is made from.
+    """
+
+    name: str
+    answers: Answers
+    learnt: int
+
+
 class Importance(NamedTuple):
     """What the importance of features is measured by.
 
@@ -131,6 +142,23 @@ class KindOfModel(Protocol):
     ) -> tuple[pd.DataFrame, FeatureColumns]:
         """The holdout ``rows`` with the columns that they are sliced by, and these columns."""
         return rows, slice_columns
+
+    def baseline(
+        self,
+        train: DataFrame,
+        rows: pd.DataFrame,
+        judged: Answers,
+        context: JudgeContext,
+        task: Task,
+        metric: str,
+    ) -> NaiveAnswers:
+        """What can be answered without a model, by the labels of ``train`` alone.
+
+        ``rows``: those of the holdout. ``judged``: a model's answers for them, whose labels and
+        costs the baseline is judged by. ``metric``: where several constant answers are possible,
+        the one that is best by it on the training rows is taken.
+        """
+        ...
 
     # Labels
 

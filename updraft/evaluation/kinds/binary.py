@@ -1,5 +1,6 @@
 """Two classes: the probability of the positive one, and a decision by a threshold."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from updraft.evaluation.answers import (
     check_scores,
 )
 from updraft.evaluation.confusion import confusion, f1, macro, of_class, precision, recall
-from updraft.evaluation.kinds.base import KindOfModel, LabelCounts
+from updraft.evaluation.kinds.base import JudgeContext, KindOfModel, LabelCounts, NaiveAnswers
 from updraft.evaluation.statistic import (
     Auc,
     CalibrationError,
@@ -72,6 +73,43 @@ class Binary(KindOfModel):
 
     def threshold(self, answers: Answers, metric: str) -> float | None:
         return best_threshold(answers, metric)
+
+    def baseline(
+        self,
+        train: DataFrame,
+        rows: pd.DataFrame,
+        judged: Answers,
+        context: JudgeContext,
+        task: Task,
+        metric: str,
+    ) -> NaiveAnswers:
+        """The training rows' share of positives for every row, and always the same decision."""
+        learnt, summary = self.label_summary(train, task)
+        positives = summary["positives"]
+        share = positives / learnt
+        always_yes = share
+        always_no = float(np.nextafter(share, np.inf))
+
+        def value(threshold: float) -> float:
+            # Metrics are functions of weights: a row of each class stands for all of its class.
+            classes = Answers(
+                np.array([0.0, 1.0]),
+                np.full((2, 1), share),
+                threshold=threshold,
+                costs=judged.costs,
+            )
+            statistic = self.statistics(classes, task)[metric]
+            return statistic.of(np.array([learnt - positives, positives], float))
+
+        says_yes = value(always_yes) >= value(always_no)
+        answers = replace(
+            judged,
+            scores=np.full((len(judged.labels), 1), share),
+            threshold=always_yes if says_yes else always_no,
+        )
+        decision = "yes" if says_yes else "no"
+        name = f"a probability of {share:.4f} for every row and always {decision}"
+        return NaiveAnswers(name, answers, learnt)
 
     def label_counts(self, rows: pd.DataFrame) -> LabelCounts:
         return LabelCounts(rows[LABEL].nunique(), int(rows[LABEL].sum()))

@@ -1,7 +1,7 @@
 """Groups of similar rows, without labels."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +15,13 @@ from updraft.core.sections import Costs
 from updraft.core.use_case import UseCase
 from updraft.evaluation.answers import Answers, check_scores
 from updraft.evaluation.clusters import MOVED, silhouettes, space
-from updraft.evaluation.kinds.base import Importance, JudgeContext, KindOfModel, LabelCounts
+from updraft.evaluation.kinds.base import (
+    Importance,
+    JudgeContext,
+    KindOfModel,
+    LabelCounts,
+    NaiveAnswers,
+)
 from updraft.evaluation.statistic import Statistic, Weighted, as_statistics, mean
 from updraft.models.answers import Floats
 from updraft.models.feature_columns import FeatureColumns
@@ -84,6 +90,24 @@ class Clustering(KindOfModel):
         metric: str | None = None,
     ) -> JudgeContext:
         return ClusteringContext(space(features(), columns.numbers, columns.categories))
+
+    def baseline(
+        self,
+        train: DataFrame,
+        rows: pd.DataFrame,
+        judged: Answers,
+        context: JudgeContext,
+        task: Task,
+        metric: str,
+    ) -> NaiveAnswers:
+        """The model's own clusters, dealt to the rows at random: as many, and as large.
+
+        The clusters of a single one, of which none is apart, are worse still: their silhouette
+        is -1.
+        """
+        shuffled = np.random.default_rng(0).permutation(judged.scores)
+        name = "the challenger's own clusters, dealt to the rows at random"
+        return NaiveAnswers(name, replace(judged, scores=shuffled), train.count())
 
     def columns_to_collect(self, columns: FeatureColumns, slice_names: list[str]) -> list[str]:
         return columns.all  # Distances are measured in all of them.

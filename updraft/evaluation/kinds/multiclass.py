@@ -1,8 +1,10 @@
 """Several classes: a probability for each, and the most probable one as the decision."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -18,7 +20,7 @@ from updraft.evaluation.answers import (
     check_scores,
 )
 from updraft.evaluation.confusion import confusion, f1, macro, of_class, precision, recall
-from updraft.evaluation.kinds.base import KindOfModel
+from updraft.evaluation.kinds.base import JudgeContext, KindOfModel, NaiveAnswers
 from updraft.evaluation.statistic import (
     Auc,
     CalibrationError,
@@ -70,6 +72,23 @@ class Multiclass(KindOfModel):
                 metrics[f"precision_{name}"] = of_class(precision, matrix, number)
                 metrics[f"recall_{name}"] = of_class(recall, matrix, number)
         return as_statistics(len(labels), metrics)
+
+    def baseline(
+        self,
+        train: DataFrame,
+        rows: pd.DataFrame,
+        judged: Answers,
+        context: JudgeContext,
+        task: Task,
+        metric: str,
+    ) -> NaiveAnswers:
+        """The classes' shares of the training rows for every row, so always the most frequent."""
+        learnt, summary = self.label_summary(train, task)
+        shares = np.array(list(summary["classes"].values()), float) / learnt
+        scores = np.tile(shares, (len(judged.labels), 1))
+        most_frequent = task.classes[int(np.argmax(shares))]
+        name = f"always {most_frequent}, with the classes' shares of the training rows"
+        return NaiveAnswers(name, replace(judged, scores=scores), learnt)
 
     def label_summary(self, rows: DataFrame, task: Task) -> tuple[int, dict[str, Any]]:
         by_class = [F.count_if(F.col(LABEL) == number) for number in range(len(task.classes))]

@@ -1,20 +1,21 @@
 """Ratings of items by users: the prediction of a label, and the best new items for each user."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import onnx
 import pandas as pd
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from updraft.core.kinds import Task
 from updraft.core.metrics import metric_of
-from updraft.core.schema import ITEM, USER
+from updraft.core.schema import ITEM, LABEL, USER
 from updraft.core.sections import Costs, Model
 from updraft.evaluation import ranking
 from updraft.evaluation.answers import Answers, check_labels, check_scores
-from updraft.evaluation.kinds.base import Importance, JudgeContext
+from updraft.evaluation.kinds.base import Importance, JudgeContext, NaiveAnswers
 from updraft.evaluation.kinds.regression import Regression, error_metrics
 from updraft.evaluation.statistic import Statistic, as_statistics, mean
 from updraft.models.answers import Floats
@@ -78,6 +79,32 @@ class Recommendation(Regression):
         threshold = relevance()
         assert threshold is not None, "the training of a recommender says what is relevant"
         return RankingContext(ranking.Truth.of(before, rows, threshold))
+
+    def baseline(
+        self,
+        train: DataFrame,
+        rows: pd.DataFrame,
+        judged: Answers,
+        context: JudgeContext,
+        task: Task,
+        metric: str,
+    ) -> NaiveAnswers:
+        """Each item's mean label, for new items that of all; recommended are the most popular."""
+        by_item = train.groupBy(ITEM).agg(F.count("*").alias("rows"), F.mean(LABEL).alias("mean"))
+        items = by_item.toPandas().set_index(ITEM)
+        learnt = int(items["rows"].sum())
+        mean_of_all = float((items["rows"] * items["mean"]).sum() / learnt)
+        means = rows[ITEM].map(items["mean"]).fillna(mean_of_all).to_numpy(float)
+
+        def popularity(pairs: pd.DataFrame) -> Floats:
+            counts: Floats = pairs[ITEM].map(items["rows"]).fillna(0).to_numpy(float)
+            return counts[:, None]
+
+        ranked = None
+        if isinstance(context, RankingContext):
+            ranked = ranking.rank(popularity, context.truth)
+        answers = replace(judged, scores=means[:, None], ranking=ranked)
+        return NaiveAnswers("the items' mean labels and the most popular items", answers, learnt)
 
     def slice_rows(
         self, rows: pd.DataFrame, before: DataFrame, slice_columns: FeatureColumns

@@ -1,8 +1,10 @@
 """Numbers: the prediction of a numeric label."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -15,7 +17,7 @@ from updraft.evaluation.answers import (
     check_labels_differ,
     check_scores,
 )
-from updraft.evaluation.kinds.base import KindOfModel
+from updraft.evaluation.kinds.base import JudgeContext, KindOfModel, NaiveAnswers
 from updraft.evaluation.statistic import Statistic, Weighted, as_statistics, dot, mean
 from updraft.models.answers import Floats
 from updraft.models.feature_columns import FeatureColumns
@@ -39,6 +41,23 @@ class Regression(KindOfModel):
         r2 = _r2(answers.labels, answers.scores[:, 0])
         metrics = {**error_metrics(answers), "r2": r2}
         return as_statistics(len(answers.labels), metrics)
+
+    def baseline(
+        self,
+        train: DataFrame,
+        rows: pd.DataFrame,
+        judged: Answers,
+        context: JudgeContext,
+        task: Task,
+        metric: str,
+    ) -> NaiveAnswers:
+        """The mean label of the training rows for every row; for mae their median."""
+        middle = "median" if metric == "mae" else "mean"
+        value = F.median(LABEL) if metric == "mae" else F.mean(LABEL)
+        learnt, constant = train.agg(F.count("*"), value).collect()[0]
+        answers = replace(judged, scores=np.full((len(judged.labels), 1), constant))
+        name = f"the {middle} label of the training rows, {constant:.4g}, for every row"
+        return NaiveAnswers(name, answers, learnt)
 
     def label_summary(self, rows: DataFrame, task: Task) -> tuple[int, dict[str, Any]]:
         summary = rows.agg(F.count("*"), F.mean(LABEL)).collect()[0]
