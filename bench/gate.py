@@ -134,6 +134,8 @@ class Comparison:
             features_version=0,
             days=HOLDOUT_DAYS,
             now=NOW,
+            hold=None,
+            barred={},
         )
         promotions = [decide(evidence, policy, case).promote for policy in policies]
         return [*promotions, gain.value > 0]

@@ -7,7 +7,7 @@ from updraft.core.arguments import JobArguments
 from updraft.core.errors import UpdraftError
 from updraft.core.evidence import sha256
 from updraft.core.job import run_job
-from updraft.core.ledger import Entry, Origin, key_of
+from updraft.core.ledger import Entry, Origin, barred_files, current_hold, key_of
 from updraft.core.reports import EvaluateReport, GateReport, SearchAndFitReport
 
 if TYPE_CHECKING:
@@ -26,9 +26,12 @@ def job(arguments: JobArguments) -> GateReport:
     use_case = arguments.use_case
     trained = SearchAndFitReport.read_sibling(arguments.report, "search_and_fit")
     client = connect(use_case)
-    champions = Champions(client, DeltaLedger(use_case), use_case, origin(arguments.report))
+    champions = Champions(
+        client, DeltaLedger(use_case), use_case, origin(arguments.report, use_case)
+    )
     current = champions.current()
-    carried_out = promotion_of(champions.ledger.entries(), trained.version, trained.run_id)
+    entries = champions.ledger.entries()
+    carried_out = promotion_of(entries, trained.version, trained.run_id)
     if carried_out is not None:
         return report_of(carried_out, use_case.name)
     document = evidence_beside(arguments.report)
@@ -42,6 +45,8 @@ def job(arguments: JobArguments) -> GateReport:
         features_version=trained.features_version,
         days=(trained.holdout_first, trained.holdout_last) if use_case.unit else None,
         now=datetime.now(UTC),
+        hold=current_hold(entries),
+        barred=barred_files(entries),
     )
     verdict = decide(document, use_case.gate, case)
     decision = entry_of(verdict, case, trained, sha, champions.origin)
@@ -79,12 +84,11 @@ def entry_of(
         version=case.challenger,
         from_version=case.champion,
         to_version=case.champion,
-        by=origin.by,
         reasons=verdict.reasons,
         evidence=evidence,
         run_id=trained.run_id,
         features_version=case.features_version,
-        code=origin.code,
+        **origin._asdict(),
     )
 
 

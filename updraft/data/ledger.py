@@ -35,6 +35,10 @@ SCHEMA = pa.schema(
         "features_version": pa.int64(),
         "code": pa.string(),
         "model": pa.string(),
+        "holds": pa.bool_(),
+        "policy": pa.string(),
+        "use_case": pa.string(),
+        "suites": pa.string(),
     }
 )
 # No checkpoints, which could fail after the commit, and no clean-up of the history.

@@ -8,6 +8,7 @@ import pandas as pd
 from pyspark.sql import DataFrame
 
 from updraft.core.errors import UpdraftError
+from updraft.core.manifest import MODEL
 from updraft.core.schema import LABEL, feature_names
 from updraft.core.use_case import UseCase
 from updraft.evaluation.answers import Answers
@@ -16,7 +17,6 @@ from updraft.evaluation.kinds import kind_of
 from updraft.evaluation.slices import FEATURES, slice_columns
 from updraft.models.feature_columns import FeatureColumns
 from updraft.models.scoring import holdout_answers
-from updraft.models.verified import MODEL
 from updraft.models.versions import RegisteredVersion
 
 
