@@ -171,8 +171,9 @@ def history(
 ) -> None:
     """Show who was champion when, by whom and why.
 
-    Lists every decision of the gate, every promotion, rollback and release, changes of the gate's
-    policy, use case and suites between them, and what is held or barred.
+    Lists every decision of the gate, promotion, rollback and release,
+    and between which of them the gate's policy, use case or suites have changed.
+    Then the present champion, and what is held or barred.
     """
     from updraft.cli.champions import history as show_history
 
@@ -192,9 +193,13 @@ def rollback(
 ) -> None:
     """Make a former champion the champion again, if it can still score.
 
-    The ledger keeps who has asked for it, and why. The model file that is taken away may not become
-    champion again, whatever its version; a rollback to it lifts that bar. By the key
-    hold_after_rollback of the use case's gate, no model is promoted until `updraft release`.
+    The ledger keeps who has asked for it, and why.
+
+    The model file that is taken away may not become champion again,
+    whatever its version, until a rollback to it lifts that bar.
+
+    By gate.hold_after_rollback of the use case, which is the default,
+    no model is promoted until `updraft release`.
     """
     from updraft.cli.champions import rollback as roll_back
 
@@ -210,7 +215,8 @@ def rollback(
         )
     else:
         console.print(
-            f"{name}: version {report.champion} is champion again, in place of {report.previous}.",
+            f"{name}: version {report.champion} is champion again, "
+            f"in place of {report.previous or 'none'}.",
             highlight=False,
         )
         console.print(
@@ -224,7 +230,7 @@ def rollback(
         )
     if report.holds:
         console.print(
-            f"Promotions are held: models are trained, but none is promoted until "
+            "Promotions are held: models are trained, but none is promoted until "
             f"`updraft release {name} --reason ...`.",
             highlight=False,
         )
@@ -243,9 +249,13 @@ def release(
 ) -> None:
     """Let the gate promote models again, after a rollback has held all promotions.
 
-    What was refused meanwhile stays refused until its gate judges again: clear the task gate of its
-    training within a day, or train again. Model files that rollbacks have taken away stay barred;
-    with --version, one of them is readmitted. `updraft history` lists what is held and barred.
+    What was refused meanwhile stays refused until its gate judges again:
+    clear the task gate of its training within a day, or train again.
+
+    Model files that rollbacks have taken away stay barred.
+    With --version, one of them is readmitted, and nothing else is released.
+
+    `updraft history` lists what is held and barred.
     """
     from updraft.cli.champions import release as release_held
 
