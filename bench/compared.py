@@ -87,6 +87,8 @@ class Comparison:
             now=NOW,
             trainable_until=TRAINED_UNTIL,
             newest_mature=HOLDOUT_DAYS[1],
+            hold=None,
+            barred={},
         )
         promotions = [decide(evidence, policy, case).promote for policy in policies]
         return [*promotions, gain.value > 0]

@@ -22,7 +22,9 @@ def job(arguments: DriftArguments) -> DriftReport:
 
     use_case = arguments.use_case
     client = connect(use_case)
-    champions = Champions(client, DeltaLedger(use_case), use_case, origin(arguments.report))
+    champions = Champions(
+        client, DeltaLedger(use_case), use_case, origin(arguments.report, use_case)
+    )
     entry = champions.current()
     if entry is None or entry.to_version is None:
         return DriftReport(use_case=use_case.name, outcome="no champion")

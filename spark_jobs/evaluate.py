@@ -23,7 +23,7 @@ def job(arguments: JobArguments) -> EvaluateReport:
     document = decided_evidence(client, use_case, trained.version, ledger.entries())
     if document is None:
         spark = session(use_case)
-        champions = Champions(client, ledger, use_case, origin(arguments.report))
+        champions = Champions(client, ledger, use_case, origin(arguments.report, use_case))
         entry = champions.current()
         numbers = [trained.version]
         if entry is not None and entry.to_version is not None:

@@ -7,7 +7,7 @@ from updraft.core.arguments import JobArguments
 from updraft.core.errors import UpdraftError
 from updraft.core.evidence import sha256
 from updraft.core.job import run_job
-from updraft.core.ledger import Entry, Origin, key_of
+from updraft.core.ledger import Entry, Origin, barred_files, current_hold, key_of
 from updraft.core.reports import EvaluateReport, GateReport, SearchAndFitReport
 
 if TYPE_CHECKING:
@@ -28,7 +28,9 @@ def job(arguments: JobArguments) -> GateReport:
     use_case = arguments.use_case
     trained = SearchAndFitReport.read_sibling(arguments.report, "search_and_fit")
     client = connect(use_case)
-    champions = Champions(client, DeltaLedger(use_case), use_case, origin(arguments.report))
+    champions = Champions(
+        client, DeltaLedger(use_case), use_case, origin(arguments.report, use_case)
+    )
     current = champions.current()
     entries = champions.ledger.entries()
     carried_out = promotion_of(entries, trained.version, trained.run_id)
@@ -51,6 +53,8 @@ def job(arguments: JobArguments) -> GateReport:
         now=datetime.now(UTC),
         trainable_until=Maturity.of(use_case).newest_before(first) if has_time else None,
         newest_mature=newest_mature(use_case, last) if has_time else None,
+        hold=current_hold(entries),
+        barred=barred_files(entries),
     )
     verdict = decide(document, use_case.gate, case)
     decision = entry_of(verdict, case, trained, sha, champions.origin)
@@ -88,14 +92,13 @@ def entry_of(
         version=case.challenger,
         from_version=case.champion,
         to_version=case.champion,
-        by=origin.by,
         reasons=verdict.reasons,
         evidence=evidence,
         run_id=trained.run_id,
         features_version=case.features_version,
-        code=origin.code,
         holdout_first=case.days[0] if case.days else None,
         holdout_last=case.days[1] if case.days else None,
+        **origin._asdict(),
     )
 
 

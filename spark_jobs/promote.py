@@ -16,7 +16,9 @@ def job(arguments: JobArguments) -> PromoteReport:
     use_case = arguments.use_case
     verdict = GateReport.read_sibling(arguments.report, "gate")
     client = connect(use_case)
-    champions = Champions(client, DeltaLedger(use_case), use_case, origin(arguments.report))
+    champions = Champions(
+        client, DeltaLedger(use_case), use_case, origin(arguments.report, use_case)
+    )
     return promote(champions, verdict)
 
 

@@ -1,4 +1,4 @@
-"""Make a former champion champion again: the requested version, or the one before the current."""
+"""Make a former champion champion again, or nobody; the version is always named."""
 
 from updraft.core.arguments import RollbackArguments
 from updraft.core.errors import UpdraftError
@@ -39,11 +39,11 @@ def job(arguments: RollbackArguments) -> RollbackReport:
             ) from None
         check_scores(features.where(on_days(newest)) if newest else features, use_case, model)
 
-    source = origin(arguments.report)
+    source = origin(arguments.report, use_case)
     if arguments.by:
         source = source._replace(by=f"{arguments.by}, {source.by}")
     champions = Champions(client, ledger, use_case, source)
-    return roll_back(champions, arguments.to, arguments.reason or "no reason given", check)
+    return roll_back(champions, arguments.to, arguments.reason, check)
 
 
 if __name__ == "__main__":

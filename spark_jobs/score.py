@@ -30,7 +30,9 @@ def job(arguments: ScoreArguments) -> ScoreReport:
 
     use_case = arguments.use_case
     client = connect(use_case)
-    champions = Champions(client, DeltaLedger(use_case), use_case, origin(arguments.report))
+    champions = Champions(
+        client, DeltaLedger(use_case), use_case, origin(arguments.report, use_case)
+    )
     entry = champions.current()
     if entry is None or entry.to_version is None:
         return ScoreReport(use_case=use_case.name, outcome="no champion")
@@ -39,8 +41,14 @@ def job(arguments: ScoreArguments) -> ScoreReport:
     table = Table(use_case, FEATURES)
     features = table.read(spark)
     days = days_to_score(arguments, table.partitions())
+    missing = [] if arguments.newest else sorted({*arguments.interval.days} - {*days})
     if not days:
-        return ScoreReport(use_case=use_case.name, outcome="no data", champion=champion.version)
+        return ScoreReport(
+            use_case=use_case.name,
+            outcome="no data",
+            champion=champion.version,
+            missing_days=missing,
+        )
     kind = kind_of(use_case.task)
     to_score = features.where(on_days(days))
     scored = predictions(to_score, use_case, champion, entry.key, kind.prediction_columns)
@@ -59,6 +67,7 @@ def job(arguments: ScoreArguments) -> ScoreReport:
         first=days[0],
         last=days[-1],
         rows=rows,
+        missing_days=missing,
     )
 
 

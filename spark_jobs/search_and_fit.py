@@ -46,7 +46,7 @@ def job(arguments: TrainingArguments) -> SearchAndFitReport:
     newest_fold = (prepared.where(fold.validation), prepared.where(fold.train))
     artifacts = {DRIFT_REFERENCE: training_reference(train, use_case, newest_fold)}
     challenger = make_challenger(use_case, frame, features, split, arguments.report, artifacts)
-    source = origin(arguments.report)
+    source = origin(arguments.report, use_case)
     enter_training(ledger, key, challenger.report, challenger.manifest, source)
     return challenger.report
 

@@ -15,7 +15,14 @@ from updraft.core.settings import REPO
 from updraft.core.waiting import wait_for
 
 DAG = "flights_data"
-DAGS = (DAG, "flights_monitoring", "flights_training")
+DAGS = (
+    DAG,
+    "flights_monitoring",
+    "flights_training",
+    "flights_rollback",
+    "flights_release",
+    "flights_scoring",
+)
 YESTERDAY = datetime.now(UTC).date() - timedelta(days=1)
 HERE = Path(__file__).parent
 # test_ways_to_run has its own servers; test_scheduler counts the first runs on the common ones; the

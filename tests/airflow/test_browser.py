@@ -308,7 +308,7 @@ def test_a_monitoring_from_the_form_leads_to_its_drift_report(
 
 
 @pytest.mark.faults  # It needs the champion of the training.
-def test_a_rollback_from_the_form_scores_a_day_again(
+def test_a_rollback_from_the_form_scores_the_newest_and_the_scoring_any_day(
     browser: Browser,
     training_run: str,
     api: AirflowApi,
@@ -316,16 +316,22 @@ def test_a_rollback_from_the_form_scores_a_day_again(
     spark: SparkSession,
     flights: UseCase,
 ) -> None:
-    """There is one champion, so that it stays; its day is scored again all the same."""
-    api.pause("flights_rollback", False)
+    """There is one champion, so that it stays; rows are scored again all the same."""
+    for dag_id in ("flights_rollback", "flights_scoring"):
+        api.pause(dag_id, False)
     browser.open_form("flights_rollback")
     browser.type(css("input[name=element_to]"), "1")
     browser.type(css("#element_reason"), "a complaint")
-    browser.type(css("#element_start"), "01162013")
     run_id = browser.submit("flights_rollback")
     done = report_of(root, "flights_rollback", run_id, "rollback")
     assert (done["champion"], done["previous"], done["outcome"]) == (1, 1, "done")
-    scored = report_of(root, "flights_rollback", run_id, "score")
+    newest = report_of(root, "flights_rollback", run_id, "score")
+    assert (newest["champion"], newest["last"]) == (1, str(YESTERDAY))
+    browser.open_form("flights_scoring")
+    browser.type(css("#element_start"), "01162013")
+    browser.type(css("#element_end"), "01162013")
+    run_id = browser.submit("flights_scoring")
+    scored = report_of(root, "flights_scoring", run_id, "score")
     assert (scored["champion"], scored["first"], scored["last"]) == (1, "2013-01-16", "2013-01-16")
     predictions = Table(flights, PREDICTIONS).read(spark)
     day = predictions.where("event_date = DATE'2013-01-16'")

@@ -211,8 +211,13 @@ def test_a_wrong_form_is_refused_before_anything_starts(
         ("flights_monitoring", {"window": 0}),
         ("flights_rollback", {"to": -1, "reason": "a complaint"}),
         ("flights_rollback", {"to": "the one before", "reason": "a complaint"}),
+        ("flights_rollback", {"to": None, "reason": "a complaint"}),
+        ("flights_rollback", {"reason": "a complaint"}),
         ("flights_rollback", {"to": 1}),
         ("flights_rollback", {"to": 1, "reason": ""}),
+        ("flights_release", {}),
+        ("flights_scoring", {"start": "2013-01-15"}),
+        ("flights_scoring", {"start": None, "end": "2013-01-15"}),
     ],
 )
 def test_a_value_of_the_wrong_type_or_range_is_refused_by_airflow_itself(

@@ -6,9 +6,15 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from updraft.cli.champions import champion_lines, ledger_table, parse_moment
+from updraft.cli.champions import (
+    champion_lines,
+    ledger_table,
+    parse_moment,
+    restriction_lines,
+)
 from updraft.core.errors import UpdraftError
 from updraft.core.ledger import Entry
+from updraft.core.manifest import MODEL, Manifest
 
 START = datetime(2013, 3, 8, 12, tzinfo=UTC)
 PROMOTION = Entry(
@@ -72,6 +78,43 @@ def test_the_table_shows_what_people_have_written_as_it_is() -> None:
     output = console.export_text()
     assert "see [/ops/12]" in output
     assert "1 to 3" in output
+
+
+def test_it_says_what_is_held_and_barred_and_how_to_release() -> None:
+    manifest = Manifest(files={MODEL: "0123456789abcdef"}, facts={})
+    trained = PROMOTION._replace(event="trained", model=manifest.model_dump_json())
+    rollback = ROLLBACK._replace(version=0, to_version=None, holds=True)
+    entries = [trained, PROMOTION, rollback]
+    assert restriction_lines("flights", entries[:2], None) == []
+    assert restriction_lines("flights", entries, ROLLBACK.time - timedelta(seconds=1)) == []
+    done = "the rollback from version 1 to no champion at 2013-03-10 12:00 UTC by ada"
+    held = [
+        f"Promotions are held by {done} (complaints [by phone]).",
+        "  to release them: updraft release flights --reason ...",
+    ]
+    barred = [f"The model file 0123456789ab is barred by {done} (complaints [by phone])."]
+    assert restriction_lines("flights", entries, None) == [*held, *barred]
+    released = [*entries, rollback._replace(event="released", holds=None)]
+    assert restriction_lines("flights", released, None) == barred
+
+
+def test_the_table_says_between_which_decisions_the_rules_have_changed() -> None:
+    rules = {"policy": "p", "use_case": "u", "suites": "s"}
+    entries = [
+        PROMOTION._replace(**rules, reasons=["one"]),
+        PROMOTION._replace(**rules, reasons=["two"]),
+        PROMOTION._replace(**rules | {"policy": "q"}, reasons=["three"]),
+        PROMOTION._replace(reasons=["without hashes"]),
+        PROMOTION._replace(**rules | {"suites": "t"}, reasons=["five"]),
+    ]
+    console = Console(width=200, record=True, file=StringIO())
+    console.print(ledger_table([PROMOTION, *entries]))
+    output = [line.strip("│ ") for line in console.export_text().splitlines()]
+    changes = [line.partition("changed: ")[2].rstrip("]") for line in output if "changed" in line]
+    assert changes == ["gate", "gate, suites"]
+    lines = champion_lines(entries[:1], None)
+    assert lines[-1] == "  rules    gate p, use case u, suites s"
+    assert "rules" not in " ".join(champion_lines([PROMOTION], None))
 
 
 @pytest.mark.parametrize(

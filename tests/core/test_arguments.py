@@ -13,6 +13,7 @@ from updraft.core.arguments import (
     DriftArguments,
     JobArguments,
     PartitionArguments,
+    ReleaseArguments,
     RollbackArguments,
     ScoreArguments,
     TrainingArguments,
@@ -56,9 +57,8 @@ def test_a_jobs_arguments_are_checked_together() -> None:
 
 @pytest.mark.parametrize("missing", ["", "None"])
 def test_missing_values_of_templates_are_none(missing: str) -> None:
-    words = [f"--{name}={missing}" for name in ("to", "reason", "by")]
-    arguments = parse_arguments(RollbackArguments, [*WORDS, *words])
-    assert (arguments.to, arguments.reason, arguments.by) == (None, None, None)
+    words = ["--to=3", "--reason=complaints", f"--by={missing}"]
+    assert parse_arguments(RollbackArguments, [*WORDS, *words]).by is None
     days = ["--start=2013-01-01", f"--end={missing}"]
     interval = parse_arguments(PartitionArguments, [*WORDS, *days]).interval
     assert interval == parse_interval("2013-01-01", None)
@@ -79,12 +79,24 @@ def test_a_value_that_a_template_has_lost_does_not_mean_the_default(value: str) 
         parse_arguments(TrainingArguments, [*WORDS, f"--search={value}"])
     with pytest.raises(UpdraftError, match="window"):
         parse_arguments(DriftArguments, [*WORDS, f"--window={value}"])
+    with pytest.raises(UpdraftError, match=r"to: found .*, expected the number of a version"):
+        parse_arguments(RollbackArguments, [*WORDS, f"--to={value}", "--reason=complaints"])
+    with pytest.raises(UpdraftError, match=r"version: found .*, expected the number of a version"):
+        parse_arguments(ReleaseArguments, [*WORDS, f"--version={value}", "--reason=fixed"])
+    for arguments_type, words in ((RollbackArguments, ["--to=3"]), (ReleaseArguments, [])):
+        with pytest.raises(UpdraftError, match="reason: found none, expected why"):
+            parse_arguments(arguments_type, [*WORDS, *words, f"--reason={value}"])
+
+
+def test_a_rollback_without_a_version_is_refused() -> None:
+    with pytest.raises(UsageError, match="--to"):
+        parse_arguments(RollbackArguments, [*WORDS, "--reason=complaints"])
 
 
 @pytest.mark.parametrize("to", ["-1", "the one before", "1.5"])
 def test_a_version_is_a_number(to: str) -> None:
     with pytest.raises(UpdraftError, match="expected the number of a version"):
-        parse_arguments(RollbackArguments, [*WORDS, f"--to={to}"])
+        parse_arguments(RollbackArguments, [*WORDS, f"--to={to}", "--reason=complaints"])
 
 
 @pytest.mark.parametrize(
@@ -126,7 +138,7 @@ def test_help_explains_every_argument(
 
 
 def test_score_takes_the_newest_partitions_unless_it_gets_days(flights: UseCase) -> None:
-    newest = ScoreArguments(use_case=flights, report="x.json", start="newest", end="2013-02-01")
+    newest = ScoreArguments(use_case=flights, report="x.json", end="2013-02-01")
     assert (newest.newest, newest.until) == (True, "2013-02-01")
     assert ScoreArguments(use_case=flights, report="x.json").newest
     days = ScoreArguments(use_case=flights, report="x.json", start="2013-01-01", end="2013-01-02")

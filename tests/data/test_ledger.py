@@ -109,13 +109,15 @@ def test_entries_come_back_in_order_as_they_were_and_spark_reads_them(
 def test_a_ledger_that_spark_has_written_goes_on(
     spark: SparkSession, root: Path, flights: UseCase
 ) -> None:
-    """Also one whose entries have no model yet, as those of earlier releases."""
-    rows = spark.createDataFrame([tuple(FIRST)[:-1]], SPARK_SCHEMA)
+    """Also one whose entries have neither model nor hold nor hashes, as of earlier releases."""
+    rows = spark.createDataFrame([tuple(FIRST)[:13]], SPARK_SCHEMA)
     writer = rows.write.format("delta").option("delta.appendOnly", "true")
     writer.save(Table(flights, LEDGER).location.spark)
+    assert DeltaLedger(flights).entries() == [FIRST]
+    added = ENTRY._replace(model="{}", holds=True, policy="p", use_case="u", suites="s")
     with DeltaLedger(flights).hold() as held:
-        held.add(ENTRY, [FIRST])
-    assert DeltaLedger(flights).entries() == [FIRST, ENTRY._replace(number=1)]
+        held.add(added, [FIRST])
+    assert DeltaLedger(flights).entries() == [FIRST, added._replace(number=1)]
 
 
 def test_who_decides_is_alone_until_it_ends(

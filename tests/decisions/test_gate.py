@@ -9,6 +9,7 @@ import pytest
 
 from updraft.core.evidence import Gain, sha256
 from updraft.core.kinds import TRAITS, Kind
+from updraft.core.ledger import Entry
 from updraft.core.metrics import METRICS, metric_of
 from updraft.core.sections import Gate, Required, Slices
 from updraft.decisions.gate import Case, Verdict, units_needed
@@ -115,7 +116,25 @@ CASE = Case(
     now=NOW,
     trainable_until=date(2013, 2, 28),
     newest_mature=date(2013, 3, 7),
+    hold=None,
+    barred={},
 )
+ROLLBACK = Entry(
+    number=5,
+    key="k",
+    time=datetime(2013, 3, 7, 12, tzinfo=UTC),
+    event="rolled back",
+    version=1,
+    from_version=4,
+    to_version=1,
+    by="ada",
+    reasons=["complaints"],
+    evidence=None,
+    run_id=None,
+    features_version=None,
+    code="0123abc",
+)
+DESCRIBED = "the rollback from version 4 to version 1 at 2013-03-07 12:00 UTC by ada (complaints)"
 NAN = float("nan")
 INFINITY = float("inf")
 UNSHOWN_KEYS = "the evidence does not show which of the holdout's keys"
@@ -190,6 +209,35 @@ def test_evidence_that_is_not_about_this_case_is_refused(
     assert not verdict.promote
     assert len(verdict.reasons) == 1
     assert message in verdict.reasons[0]
+
+
+def test_while_promotions_are_held_nobody_is_promoted() -> None:
+    verdict = decide(EVIDENCE, POLICY, hold=ROLLBACK)
+    assert not verdict.promote
+    assert verdict.reasons == [
+        f"promotions are held by {DESCRIBED}: release them by `updraft release flights` or the DAG "
+        "flights_release; then clear the task gate of this run while its evidence is fresh, or "
+        "train again"
+    ]
+
+
+def test_a_file_that_a_rollback_has_taken_away_is_refused() -> None:
+    """Whatever its version; the champion's own file and others are no matter."""
+    verdict = decide(EVIDENCE, POLICY, barred={"cc": ROLLBACK, "aa": ROLLBACK})
+    assert not verdict.promote
+    assert verdict.reasons == [
+        f"its model file is that of version 4, which is barred by {DESCRIBED}: train on other rows "
+        "or with another search; if the bar is wrong, lift it by `updraft release flights` with "
+        "--version 2"
+    ]
+    assert decide(EVIDENCE, POLICY, barred={"bb": ROLLBACK, "cc": ROLLBACK}).promote
+
+
+def test_a_hold_and_a_bar_hide_no_other_reason() -> None:
+    reasons = decide(changed("owner", ""), POLICY, hold=ROLLBACK, barred={"aa": ROLLBACK}).reasons
+    assert len(reasons) == 3
+    assert reasons[0].startswith("promotions are held")
+    assert reasons[1].startswith("its model file is that of version 4")
 
 
 def test_evidence_may_be_as_old_as_a_day_and_clocks_may_differ_a_little() -> None:

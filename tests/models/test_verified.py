@@ -17,7 +17,7 @@ from mlflow.tracking import MlflowClient
 from tests.models.tiny_onnx import ROWS, SCORES, tiny_model
 from updraft.core.errors import UpdraftError
 from updraft.core.ledger import Entry
-from updraft.core.manifest import Manifest
+from updraft.core.manifest import MODEL, Manifest
 from updraft.core.use_case import UseCase
 from updraft.models import verified
 from updraft.models.onnx_runtime import session
@@ -125,7 +125,7 @@ def test_what_training_has_registered_is_used(version: Version) -> None:
     """(08.21) From the local copy, which has no file of MLflow's beside those of training."""
     folder = version.load().folder
     assert {path.name for path in folder.iterdir()} <= verified.FILES
-    score = session((folder / verified.MODEL).read_bytes())
+    score = session((folder / MODEL).read_bytes())
     assert score(ROWS).tolist() == SCORES.tolist()
 
 

@@ -1,4 +1,4 @@
-"""`updraft history` and `updraft rollback`: who was champion when and why, and the way back."""
+"""`updraft history`, `updraft rollback`, `updraft release`: who was champion, and the way back."""
 
 import getpass
 import os
@@ -15,13 +15,22 @@ from rich.text import Text
 
 from updraft.cli import servers
 from updraft.core.errors import UpdraftError
-from updraft.core.ledger import Entry, last_change
+from updraft.core.ledger import (
+    Entry,
+    barred_files,
+    current_hold,
+    describe_rollback,
+    last_change,
+)
 from updraft.core.report_files import error_path, report_uri
-from updraft.core.reports import RollbackReport
+from updraft.core.reports import ReleaseReport, RollbackReport
 from updraft.core.settings import REPO, settings
 from updraft.core.use_case import load_use_case
 
 TIME = "%Y-%m-%d %H:%M:%S"
+SHORT = 12  # Characters of a hash that people see.
+# What an entry says about the use case at its time, and how people call it.
+TITLES = {"policy": "gate", "use_case": "use case", "suites": "suites"}
 
 
 def history(name: str, at: str | None, console: Console) -> None:
@@ -35,18 +44,19 @@ def history(name: str, at: str | None, console: Console) -> None:
         return
     if moment is None:
         console.print(ledger_table(entries))
-    for line in champion_lines(entries, moment):
+    lines = (*champion_lines(entries, moment), *restriction_lines(name, entries, moment))
+    for line in lines:
         console.print(line, soft_wrap=True, highlight=False, markup=False)
 
 
 def champion_lines(entries: list[Entry], moment: datetime | None) -> list[str]:
     """Describe the champion, at a ``moment`` or now: since when, by whom, why, and on what."""
+    entries = _until(entries, moment)
     if moment is None:
         when = "Now"
         verb = "is"
         nobody = "Nobody is champion yet."
     else:
-        entries = [entry for entry in entries if entry.time <= moment]
         when = f"At {moment:{TIME}} UTC"
         verb = "was"
         nobody = f"{when} nobody was champion."
@@ -61,14 +71,53 @@ def champion_lines(entries: list[Entry], moment: datetime | None) -> list[str]:
     ]
     if change.evidence:
         lines.append(f"  evidence {change.evidence}, on features v{change.features_version}")
-    return [*lines, f"  code     {change.code}"]
+    lines.append(f"  code     {change.code}")
+    if change.policy:
+        lines.append(f"  rules    {_rules(change)}")
+    return lines
+
+
+def restriction_lines(name: str, entries: list[Entry], moment: datetime | None) -> list[str]:
+    """Say what no challenger can pass: a hold with the way to release it, and barred files."""
+    entries = _until(entries, moment)
+    lines = []
+    hold = current_hold(entries)
+    if hold is not None:
+        lines += [
+            f"Promotions are held by {describe_rollback(hold)}.",
+            f"  to release them: updraft release {name} --reason ...",
+        ]
+    for file, bar in barred_files(entries).items():
+        lines.append(f"The model file {file[:SHORT]} is barred by {describe_rollback(bar)}.")
+    return lines
+
+
+def _until(entries: list[Entry], moment: datetime | None) -> list[Entry]:
+    return [entry for entry in entries if moment is None or entry.time <= moment]
+
+
+def _rules(entry: Entry) -> str:
+    """The hashes of what the use case said when an entry was made."""
+    hashes = {title: getattr(entry, name) for name, title in TITLES.items()}
+    return ", ".join(f"{title} {(sha or 'unknown')[:SHORT]}" for title, sha in hashes.items())
+
+
+def _changed_rules(before: Entry | None, entry: Entry) -> list[str]:
+    """Name what of the use case has changed since the last entry that says what it was."""
+    if before is None or entry.policy is None:
+        return []
+    changed = [TITLES[name] for name in TITLES if getattr(before, name) != getattr(entry, name)]
+    return [f"[since the entry before, changed: {', '.join(changed)}]"] if changed else []
 
 
 def ledger_table(entries: list[Entry]) -> Table:
     """Return the ledger as people read it."""
     columns = ("time, UTC", "event", "version", "champion", "by", "why")
     table = Table(*columns, title="Ledger", title_justify="left")
+    last: Entry | None = None  # The newest entry so far that has hashes: older ones had none.
     for entry in entries:
+        reasons = [*entry.reasons, *_changed_rules(last, entry)]
+        last = entry if entry.policy is not None else last
         before = str(entry.from_version or "none")
         after = str(entry.to_version or "none")
         table.add_row(
@@ -77,7 +126,7 @@ def ledger_table(entries: list[Entry]) -> Table:
             str(entry.version or ""),
             after if before == after else f"{before} to {after}",
             Text(entry.by),  # As text, because people write brackets too.
-            Text("\n".join(entry.reasons)),
+            Text("\n".join(reasons)),
         )
     return table
 
@@ -102,27 +151,58 @@ def parse_moment(text: str) -> datetime:
 def rollback(name: str, to: int | None, reason: str, console: Console) -> RollbackReport:
     """Roll a use case back, by the job that its DAG runs.
 
-    MLflow is started for it, unless it is running or the settings name another server.
+    MLflow is started for it, unless it is running or the settings name another server. ``to``: the
+    version to return to; None for the champion before, which is printed before anything is done.
 
     Raises:
         UpdraftError: the job has refused or failed; nothing has moved.
     """
+    from updraft.data.ledger import DeltaLedger
+    from updraft.decisions.rollback import previous_champion
+
+    use_case = load_use_case(name)
+    if to is None:
+        entries = DeltaLedger(use_case).entries()
+        to = previous_champion(use_case, entries)
+        change = last_change(entries)
+        console.print(
+            f"{name}: from version {change and change.to_version} to version {to}, the champion "
+            "before it.",
+            highlight=False,
+        )
+    report = _run_job(name, "rollback", [f"--to={to}", f"--reason={reason}"], console)
+    return RollbackReport.read(report)
+
+
+def release(name: str, version: int | None, reason: str, console: Console) -> ReleaseReport:
+    """Release the held promotions of a use case, by the job that its DAG runs.
+
+    ``version``: readmit the barred model file of this version instead.
+
+    Raises:
+        UpdraftError: the job has refused or failed; nothing was changed.
+    """
     load_use_case(name)
+    words = [f"--reason={reason}"]
+    if version is not None:
+        words.append(f"--version={version}")
+    return ReleaseReport.read(_run_job(name, "release", words, console))
+
+
+def _run_job(name: str, job: str, words: list[str], console: Console) -> str:
+    """Run a job of a use case without Airflow; return the location of its report."""
     run_id = f"cli__{datetime.now(UTC).isoformat(timespec='seconds')}"
-    report = report_uri(f"{name}_rollback", run_id, "rollback")
-    command = [sys.executable, str(REPO / "spark_jobs" / "rollback.py")]
-    command += ["--use-case", name, "--report", report]
-    command += [f"--reason={reason}", f"--by={getpass.getuser()}"]
-    if to is not None:
-        command.append(f"--to={to}")
-    log = servers.log_file("rollback")
-    with console.status("Rolling back") as status:
+    report = report_uri(f"{name}_{job}", run_id, job)
+    command = [sys.executable, str(REPO / "spark_jobs" / f"{job}.py")]
+    command += ["--use-case", name, "--report", report, f"--by={getpass.getuser()}", *words]
+    log = servers.log_file(job)
+    with console.status(f"Running {job}") as status:
 
         def say(text: str) -> None:
-            status.update(escape(f"Rolling back: {text}"))
+            status.update(escape(f"Running {job}: {text}"))
 
         with _mlflow(say) as env:
-            status.update("Rolling back")
+            status.update(f"Running {job}")
             with servers.open_log(log) as file:
                 completed = subprocess.run(
                     command,
@@ -135,9 +215,9 @@ def rollback(name: str, to: int | None, reason: str, console: Console) -> Rollba
                 )
     if completed.returncode:
         error = error_path(report)
-        message = error.read_text().strip() if error.exists() else "the rollback has failed."
+        message = error.read_text().strip() if error.exists() else f"the {job} has failed."
         raise UpdraftError(f"{message} The log is {log}.")
-    return RollbackReport.read(report)
+    return report
 
 
 @contextmanager

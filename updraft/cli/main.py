@@ -171,7 +171,9 @@ def history(
 ) -> None:
     """Show who was champion when, by whom and why.
 
-    Lists every decision of the gate, every promotion and every rollback.
+    Lists every decision of the gate, promotion, rollback and release,
+    and between which of them the gate's policy, use case or suites have changed.
+    Then the present champion, and what is held or barred.
     """
     from updraft.cli.champions import history as show_history
 
@@ -184,12 +186,20 @@ def rollback(
     reason: Annotated[str, typer.Option(help="Why. The ledger keeps it.")],
     to: Annotated[
         int | None,
-        typer.Option(min=0, help="A former champion; 0: none. Default: the one before."),
+        typer.Option(
+            min=0, help="A former champion; 0: none. Default: the one before, which is named first."
+        ),
     ] = None,
 ) -> None:
     """Make a former champion the champion again, if it can still score.
 
     The ledger keeps who has asked for it, and why.
+
+    The model file that is taken away may not become champion again,
+    whatever its version, until a rollback to it lifts that bar.
+
+    By gate.hold_after_rollback of the use case, which is the default,
+    no model is promoted until `updraft release`.
     """
     from updraft.cli.champions import rollback as roll_back
 
@@ -203,15 +213,60 @@ def rollback(
             "The next model is judged as a first one.",
             highlight=False,
         )
-        return
-    console.print(
-        f"{name}: version {report.champion} is champion again, in place of {report.previous}.",
-        highlight=False,
-    )
-    console.print(
-        f"To score a period again, trigger the DAG {name}_rollback with its days.",
-        highlight=False,
-    )
+    else:
+        console.print(
+            f"{name}: version {report.champion} is champion again, "
+            f"in place of {report.previous or 'none'}.",
+            highlight=False,
+        )
+        console.print(
+            f"To score a period again, trigger the DAG {name}_scoring with its days.",
+            highlight=False,
+        )
+    if report.barred:
+        console.print(
+            f"The model file of version {report.previous} may not become champion again.",
+            highlight=False,
+        )
+    if report.holds:
+        console.print(
+            "Promotions are held: models are trained, but none is promoted until "
+            f"`updraft release {name} --reason ...`.",
+            highlight=False,
+        )
+
+
+@app.command()
+def release(
+    name: UseCaseName,
+    reason: Annotated[str, typer.Option(help="Why. The ledger keeps it.")],
+    version: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Readmit the barred model file of this version instead; a hold stays."
+        ),
+    ] = None,
+) -> None:
+    """Let the gate promote models again, after a rollback has held all promotions.
+
+    What was refused meanwhile stays refused until its gate judges again:
+    clear the task gate of its training within a day, or train again.
+
+    Model files that rollbacks have taken away stay barred.
+    With --version, one of them is readmitted, and nothing else is released.
+
+    `updraft history` lists what is held and barred.
+    """
+    from updraft.cli.champions import release as release_held
+
+    report = release_held(name, version, reason, console)
+    if report.readmitted is not None:
+        text = f"the model file of version {report.readmitted} is admitted again."
+    elif report.outcome == "done":
+        text = "promotions are released; the gate judges again."
+    else:
+        text = "promotions were not held. Nothing was changed."
+    console.print(f"{name}: {text}", highlight=False)
 
 
 @app.command()

@@ -4,15 +4,20 @@ import argparse
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, NoReturn, Self, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    model_validator,
+)
 
 from updraft.core.errors import UpdraftError
 from updraft.core.interval import SNAPSHOT, Interval, has_value, parse_day, parse_interval
 from updraft.core.ledger import NOBODY
 from updraft.core.overrides import with_search, with_window
 from updraft.core.use_case import UseCase, load_use_case
-
-NEWEST = "newest"  # In place of a first day: the newest partitions.
 
 
 def _use_case(value: Any) -> Any:
@@ -27,20 +32,25 @@ def _optional(value: Any) -> Any:
     return value if not isinstance(value, str) or has_value(value) else None
 
 
-def _version(value: Any) -> Any:
-    value = _optional(value)
+def _version(value: Any, info: ValidationInfo) -> Any:
     if not isinstance(value, str):
         return value
     if not value.isdecimal():
-        raise UpdraftError(
-            f"to: found {value!r}, expected the number of a version, such as 3, "
-            f"or {NOBODY} for no champion"
-        )
+        name = info.field_name
+        raise UpdraftError(f"{name}: found {value!r}, expected the number of a version, such as 3")
     return int(value)
 
 
+def _reason(value: Any) -> Any:
+    value = _optional(value)
+    if value is None:
+        raise UpdraftError("reason: found none, expected why: the ledger keeps it")
+    return value
+
+
 OptionalText = Annotated[str | None, BeforeValidator(_optional)]
-OptionalVersion = Annotated[int | None, BeforeValidator(_version)]
+Version = Annotated[int, BeforeValidator(_version)]
+Reason = Annotated[str, BeforeValidator(_reason)]
 
 
 class JobArguments(BaseModel):
@@ -119,13 +129,19 @@ class DriftArguments(JobArguments):
 class RollbackArguments(JobArguments):
     """The arguments of a rollback."""
 
-    to: OptionalVersion = Field(
-        None,
-        description=f"the version to return to, {NOBODY}: to no champion; "
-        "by default the previous champion",
-    )
-    reason: OptionalText = Field(None, description="why, for the ledger")
+    to: Version = Field(description=f"the version to return to; {NOBODY}: no champion")
+    reason: Reason = Field(description="why, for the ledger")
     by: OptionalText = Field(None, description="who asks for it, for the ledger")
+
+
+class ReleaseArguments(JobArguments):
+    """The arguments of a release of promotions that a rollback holds, or of a barred file."""
+
+    reason: Reason = Field(description="why, for the ledger")
+    by: OptionalText = Field(None, description="who asks for it, for the ledger")
+    version: Version | None = Field(
+        None, description="readmit the barred file of this version, and release nothing else"
+    )
 
 
 class RebuildArguments(JobArguments):
@@ -139,7 +155,7 @@ class ScoreArguments(JobArguments):
 
     start: str | None = Field(
         None,
-        description=f"first day, e.g. 2013-01-01; {NEWEST}, the default: the newest partitions",
+        description="first day, e.g. 2013-01-01; without it, the newest partitions",
     )
     end: OptionalText = Field(
         None,
@@ -149,7 +165,7 @@ class ScoreArguments(JobArguments):
     @property
     def newest(self) -> bool:
         """Whether to score the newest partitions instead of an interval."""
-        return self.start in (None, NEWEST)
+        return self.start is None
 
     @property
     def until(self) -> str | None:
@@ -190,6 +206,7 @@ ARGUMENTS: dict[str, type[JobArguments]] = {
     "score": ScoreArguments,
     "drift": DriftArguments,
     "rollback": RollbackArguments,
+    "release": ReleaseArguments,
     "rebuild": RebuildArguments,
 }
 

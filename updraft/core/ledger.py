@@ -6,9 +6,19 @@ from contextlib import AbstractContextManager
 from datetime import date, datetime
 from typing import Literal, NamedTuple, Protocol
 
-from updraft.core.manifest import Manifest
+from updraft.core.manifest import MODEL, Manifest
 
-Event = Literal["trained", "refused", "approved", "promoted", "rolled back", "adopted", "restored"]
+Event = Literal[
+    "trained",
+    "refused",
+    "approved",
+    "promoted",
+    "rolled back",
+    "released",
+    "readmitted",
+    "adopted",
+    "restored",
+]
 NOBODY = 0  # In place of a version: a rollback to no champion at all.
 # These events change the champion. All others record a decision or a repair and leave it as it was.
 CHANGES: tuple[Event, ...] = ("promoted", "rolled back", "adopted")
@@ -36,6 +46,10 @@ class Entry(NamedTuple):
         holdout_first: The first day of the holdout that the gate has decided on; None for a
             snapshot, and for what rests on no holdout.
         holdout_last: Its last day.
+        holds: For "rolled back", whether it holds all promotions until they are released.
+        policy: The hash of the section ``gate`` of the use case, as it was then.
+        use_case: The hash of the files in the use case's folder, as they were then.
+        suites: The hash of the use case's suites, as they were then.
     """
 
     number: int
@@ -54,18 +68,28 @@ class Entry(NamedTuple):
     model: str | None = None
     holdout_first: date | None = None
     holdout_last: date | None = None
+    holds: bool | None = None
+    policy: str | None = None
+    use_case: str | None = None
+    suites: str | None = None
 
 
 class Origin(NamedTuple):
-    """Where a decision comes from.
+    """Where a decision comes from; each attribute is one of its entry, too.
 
     Attributes:
         by: The DAG run or the person.
         code: The commit of the code that is running.
+        policy: The hash of the section ``gate`` of the use case.
+        use_case: The hash of the files in the use case's folder.
+        suites: The hash of the use case's suites.
     """
 
     by: str
     code: str
+    policy: str | None = None
+    use_case: str | None = None
+    suites: str | None = None
 
 
 class HeldLedger(Protocol):
@@ -152,3 +176,70 @@ def champion_history(entries: Sequence[Entry]) -> list[int]:
         elif not versions or versions[-1] != version:
             versions.append(version)
     return versions
+
+
+def champion_before(entries: Sequence[Entry]) -> int | None:
+    """Return the champion before the current one; None if there is none to return to."""
+    history = champion_history(entries)
+    return history[-2] if len(history) > 1 else None
+
+
+def model_file(entries: Sequence[Entry], version: int | None, run_id: str | None) -> str | None:
+    """Return the SHA-256 of a version's model file; None if the ledger does not say it.
+
+    Args:
+        entries: The ledger.
+        version: Its number; None for no version, which has no file.
+        run_id: The run that trained it; None if it is not known. With it, a version of a lost
+            MLflow is told from a newer one that has its number again.
+    """
+    for entry in reversed(entries):
+        if entry.event != "trained" or entry.version != version or entry.model is None:
+            continue
+        if run_id in (None, entry.run_id):
+            return Manifest.model_validate_json(entry.model).files.get(MODEL)
+    return None
+
+
+def barred_files(entries: Sequence[Entry]) -> dict[str, Entry]:
+    """Return the model files that may not become champion again, by their SHA-256.
+
+    A rollback bars the file of the champion that it takes away, whatever version has that file
+    later. It lifts the bar of the file to which it returns: a person has asked for that version. A
+    version can also be readmitted without a rollback. What was trained before the ledger kept
+    files cannot be barred; such a version is not used any more in any case.
+
+    Returns:
+        For each barred file, the rollback that barred it.
+    """
+    barred: dict[str, Entry] = {}
+    for position, entry in enumerate(entries):
+        before = entries[:position]
+        if entry.event == "rolled back":
+            champion = last_change(before)
+            taken = champion and model_file(before, champion.to_version, champion.run_id)
+            if taken:
+                barred[taken] = entry
+        if entry.event in ("rolled back", "readmitted"):
+            readmitted = entry.to_version if entry.event == "rolled back" else entry.version
+            barred.pop(model_file(before, readmitted, entry.run_id) or "", None)
+    return barred
+
+
+def current_hold(entries: Sequence[Entry]) -> Entry | None:
+    """Return the newest rollback that holds promotions; None if they are not held."""
+    for entry in reversed(entries):
+        if entry.event == "released":
+            return None
+        if entry.holds:
+            return entry
+    return None
+
+
+def describe_rollback(rollback: Entry) -> str:
+    """Say in one phrase what a rollback has done, when, by whom and why."""
+    target = f"version {rollback.to_version}" if rollback.to_version else "no champion"
+    return (
+        f"the rollback from version {rollback.from_version} to {target} at "
+        f"{rollback.time:%Y-%m-%d %H:%M} UTC by {rollback.by} ({'; '.join(rollback.reasons)})"
+    )

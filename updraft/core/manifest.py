@@ -2,6 +2,8 @@
 
 from pydantic import BaseModel, ConfigDict
 
+MODEL = "model.onnx"  # The file of a model that computes its answers.
+
 
 class Manifest(BaseModel):
     """A model as training has registered it; the ledger keeps it.

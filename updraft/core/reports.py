@@ -23,7 +23,7 @@ class Report(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     use_case: str
-    outcome: Literal["done", "no data", "no champion"] = "done"
+    outcome: Literal["done", "no data", "no champion", "no hold"] = "done"
 
     def write(self, uri: str) -> None:
         """Write the report to ``uri``, relative to ``UPDRAFT_ROOT``."""
@@ -241,10 +241,32 @@ class PromoteReport(Report):
 
 
 class RollbackReport(Report):
-    """The version that is champion now, and the previous one."""
+    """The result of a rollback.
+
+    Attributes:
+        champion: The version that is champion now; None if there is none.
+        previous: The version that was champion before.
+        barred: The SHA-256 of the previous version's model file, if it may not return.
+        holds: Whether promotions are held now.
+    """
 
     champion: int | None
     previous: int | None
+    barred: str | None = None
+    holds: bool = False
+
+
+class ReleaseReport(Report):
+    """The result of a release.
+
+    Attributes:
+        champion: The version that is champion, as before.
+        readmitted: The version whose file was barred, and is admitted again; None if it was the
+            promotions that were released.
+    """
+
+    champion: int | None
+    readmitted: int | None = None
 
 
 class ScoreReport(Report):
@@ -256,6 +278,7 @@ class ScoreReport(Report):
         first: The first partition.
         last: The last partition.
         rows: The number of predictions.
+        missing_days: The days to score that have no features.
     """
 
     champion: int | None = None
@@ -263,6 +286,7 @@ class ScoreReport(Report):
     first: date | None = None
     last: date | None = None
     rows: int = 0
+    missing_days: list[date] = []
 
 
 class ColumnDrift(BaseModel):

@@ -37,6 +37,10 @@ SCHEMA = pa.schema(
         "model": pa.string(),
         "holdout_first": pa.date32(),
         "holdout_last": pa.date32(),
+        "holds": pa.bool_(),
+        "policy": pa.string(),
+        "use_case": pa.string(),
+        "suites": pa.string(),
     }
 )
 # No checkpoints, which could fail after the commit, and no clean-up of the history.

@@ -6,7 +6,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from updraft.core.evidence import Baseline, Candidate, Evidence, Gain, Holdout, read_evidence
-from updraft.core.ledger import Entry
+from updraft.core.ledger import (
+    Entry,
+    barred_files,
+    current_hold,
+    describe_rollback,
+    last_change,
+)
 from updraft.core.registry import VERDICT_HEADING
 from updraft.core.reports import GateReport
 from updraft.core.use_case import UseCase
@@ -26,28 +32,45 @@ def version_card(description: str, verdict: GateReport, document: dict[str, Any]
     return f"{trained}{VERDICT_HEADING}{word}\n\n{reasons}{_holdout_section(document)}"[:LIMIT]
 
 
-def champion_card(use_case: UseCase, change: Entry, description: str) -> str:
-    """Return the registered model's description: the use case, who is champion, and why.
+def champion_card(use_case: UseCase, entries: list[Entry], description: str) -> str:
+    """Return the registered model's description: who is champion and why, what is held or barred.
 
     Args:
         use_case: The use case of the model.
-        change: The ledger's entry that made the champion.
+        entries: The ledger.
         description: The description of the champion's version.
     """
+    change = last_change(entries)
     champion = "none"
-    if change.to_version:
+    reasons = []
+    if change and change.to_version:
         page = f"#/models/{use_case.name}/versions/{change.to_version}"
         champion = f"[version {change.to_version}]({page})"
-    if change.from_version:
+    if change and change.from_version:
         champion += f" in place of version {change.from_version}"
-    reasons = change.reasons
-    if change.event != "promoted":
-        reasons = [f"{change.event}: {reason}" for reason in change.reasons]
+    if change:
+        prefix = "" if change.event == "promoted" else f"{change.event}: "
+        reasons = [f"{prefix}{reason}" for reason in change.reasons]
     summary = description.partition("\n\n")[0]
     return (
         f"{use_case.title}. {use_case.description.strip()} Owner: {use_case.owner}.\n\n"
         f"## Champion: {champion}\n\n{_bullets(reasons)}\n\n{summary}"
+        f"{_restrictions(use_case.name, entries)}"
     )[:LIMIT]
+
+
+def _restrictions(name: str, entries: list[Entry]) -> str:
+    """Return what no challenger can pass now; nothing if there is no hold and no bar."""
+    lines = []
+    hold = current_hold(entries)
+    if hold is not None:
+        lines.append(
+            f"All promotions are held by {describe_rollback(hold)}. To release them: "
+            f"`updraft release {name}`, or the DAG {name}_release."
+        )
+    for file, bar in barred_files(entries).items():
+        lines.append(f"The model file {file[:12]} is barred by {describe_rollback(bar)}.")
+    return f"\n\n## Restrictions\n\n{_bullets(lines)}" if lines else ""
 
 
 def _bullets(reasons: list[str]) -> str:
@@ -74,7 +97,7 @@ def _holdout_rows(holdout: Holdout) -> str:
 
 
 def _gain_line(gain: Gain) -> str:
-    interval = f"{gain.confidence:.0%} interval {gain.lower:+.4f} to {gain.upper:+.4f}"
+    interval = f"{100 * gain.confidence:.4g} % interval {gain.lower:+.4f} to {gain.upper:+.4f}"
     return f"Gain in {gain.metric}: {gain.value:+.4f} ({interval})"
 
 

@@ -68,7 +68,7 @@ class Champions:
         if alias != champion:
             self._restore(held, entries, alias, change)
         if change is not None and champion is not None:
-            self.describe(change)
+            self.describe(entries)
         return change
 
     def _adopt(self, held: HeldLedger, version: int) -> Entry:
@@ -115,7 +115,7 @@ class Champions:
         """
         held.add(entry, after)
         self.move_alias(held, entry)
-        self.describe(entry)
+        self.describe([*after, entry])
 
     def move_alias(self, _held: HeldLedger, change: Entry | None) -> None:
         """Move the alias to the version that an entry made champion; delete it if there is none.
@@ -157,17 +157,19 @@ class Champions:
             raise
         return int(aliases[CHAMPION]) if CHAMPION in aliases else None
 
-    def describe(self, change: Entry) -> None:
-        """Say on the registered model's page who is champion since an entry, and why. Idempotent.
+    def describe(self, entries: list[Entry]) -> None:
+        """Say on the registered model's page who is champion, and what is held or barred.
 
-        It is the description of the registered model; the summary comes from its version's.
+        Idempotent. It is the description of the registered model; the summary comes from its
+        version's. ``entries``: the ledger, in which there is a champion or was one.
         """
         name = self.use_case.name
-        version = change.to_version
+        change = last_change(entries)
+        version = change.to_version if change else None
         summary = ""
         if version is not None:
             summary = self.client.get_model_version(name, str(version)).description or ""
-        card = champion_card(self.use_case, change, summary)
+        card = champion_card(self.use_case, entries, summary)
         if self.client.get_registered_model(name).description != card:
             self.client.update_registered_model(name, card)
 
@@ -190,12 +192,11 @@ class Champions:
             version=version,
             from_version=from_version,
             to_version=to_version,
-            by=self.origin.by,
             reasons=reasons,
             evidence=None,
             run_id=None,
             features_version=None,
-            code=self.origin.code,
+            **self.origin._asdict(),
         )
 
 

@@ -5,6 +5,7 @@ in this one file, so that a reviewer sees the whole decision and `make mutants` 
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -22,6 +23,7 @@ from updraft.core.evidence import (
     sha256,
 )
 from updraft.core.kinds import TRAITS, Kind, Traits
+from updraft.core.ledger import Entry, describe_rollback
 from updraft.core.metrics import baseline_metric, metric_of
 from updraft.core.schema import FEATURES
 from updraft.core.sections import Gate
@@ -58,6 +60,9 @@ class Case:
             None for a snapshot.
         newest_mature: The newest partition with labelled rows whose labels are complete now; None
             for a snapshot.
+        hold: The rollback that holds all promotions of the use case; None if they are not held.
+        barred: The model files that may not become champion again, by their SHA-256, each with the
+            rollback that barred it.
     """
 
     use_case: str
@@ -72,6 +77,8 @@ class Case:
     now: datetime
     trainable_until: date | None
     newest_mature: date | None
+    hold: Entry | None
+    barred: Mapping[str, Entry]
 
 
 @dataclass(frozen=True)
@@ -105,6 +112,8 @@ def decide(document: dict[str, Any] | None, policy: Gate, case: Case) -> Verdict
     if mismatches:
         return Verdict(False, mismatches)
     failures = [
+        *_check_hold(case),
+        *_check_bar(evidence.challenger, case),
         *_check_holdout(evidence.holdout, policy),
         # Where labels are still coming in, it means nothing that the first ones are all equal.
         *(
@@ -191,6 +200,30 @@ def _check_case(evidence: Evidence, policy: Gate, case: Case) -> list[str]:
             f"the policy's metric, {policy.metric}, is not a metric of kind {case.kind}"
         )
     return failures
+
+
+def _check_hold(case: Case) -> list[str]:
+    """No rollback holds the promotions of the use case."""
+    if case.hold is None:
+        return []
+    return [
+        f"promotions are held by {describe_rollback(case.hold)}: release them by `updraft release "
+        f"{case.use_case}` or the DAG {case.use_case}_release; then clear the task gate of this "
+        "run while its evidence is fresh, or train again"
+    ]
+
+
+def _check_bar(challenger: Candidate, case: Case) -> list[str]:
+    """No rollback has taken away a model with the same file."""
+    bar = case.barred.get(challenger.sha256)
+    if bar is None:
+        return []
+    return [
+        f"its model file is that of version {bar.from_version}, which is barred by "
+        f"{describe_rollback(bar)}: train on other rows or with another search; "
+        f"if the bar is wrong, lift it by `updraft release {case.use_case}` with --version "
+        f"{case.challenger}"
+    ]
 
 
 def _check_holdout(holdout: Holdout, policy: Gate) -> list[str]:

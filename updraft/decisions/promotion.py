@@ -6,9 +6,21 @@ from typing import Any
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
 from updraft.core.errors import UpdraftError
-from updraft.core.ledger import Entry, Ledger, Origin, key_of, last_change, training_of
+from updraft.core.ledger import (
+    Entry,
+    Ledger,
+    Origin,
+    barred_files,
+    current_hold,
+    describe_rollback,
+    key_of,
+    last_change,
+    model_file,
+    training_of,
+)
 from updraft.core.manifest import Manifest
 from updraft.core.reports import GateReport, PromoteReport, SearchAndFitReport
+from updraft.core.use_case import UseCase
 from updraft.decisions.card import version_card
 from updraft.decisions.champions import Champions
 from updraft.decisions.gate import MAX_AGE
@@ -42,13 +54,12 @@ def enter_training(
             version=trained.version,
             from_version=current,
             to_version=current,
-            by=origin.by,
             reasons=[],
             evidence=None,
             run_id=trained.run_id,
             features_version=trained.features_version,
-            code=origin.code,
             model=manifest.model_dump_json(),
+            **origin._asdict(),
         )
         held.add(entry, entries)
 
@@ -107,7 +118,8 @@ def promote(champions: Champions, verdict: GateReport) -> PromoteReport:
 
     Raises:
         UpdraftError: The verdict is a refusal, it is not the ledger's last decision on the
-            challenger, it is too old, or the champion has changed since. Nothing has moved.
+            challenger, it is too old, the champion has changed since, promotions are held by now,
+            or the challenger's file is barred by now. Nothing has moved.
     """
     challenger = verdict.challenger
     if not verdict.promote:
@@ -123,12 +135,13 @@ def promote(champions: Champions, verdict: GateReport) -> PromoteReport:
         if change is None or change.key != key:
             _check_current(verdict, approval, change, entries)
             _check_age(verdict, approval)
+            _check_admitted(champions.use_case, approval, entries)
             entry = approval._replace(
                 key=key,
                 time=datetime.now(UTC),
                 event="promoted",
                 to_version=challenger,
-                by=champions.origin.by,
+                **champions.origin._asdict(),
             )
             champions.carry_out(held, entry, after=entries)
         tag_promoted(champions.client, champions.use_case.name, challenger)
@@ -171,4 +184,22 @@ def _check_age(verdict: GateReport, approval: Entry) -> None:
             f"promotion of version {verdict.challenger}: its approval of "
             f"{approval.time:%Y-%m-%d %H:%M} UTC is more than a day old. "
             "Nothing was changed. Run the training DAG again."
+        )
+
+
+def _check_admitted(use_case: UseCase, approval: Entry, entries: list[Entry]) -> None:
+    """Refuse what the gate would refuse by now, whatever it has approved before."""
+    hold = current_hold(entries)
+    if hold is not None:
+        raise UpdraftError(
+            f"promotion of version {approval.version}: promotions are held by "
+            f"{describe_rollback(hold)}. Nothing was changed. Release them by `updraft release "
+            f"{use_case.name}` or the DAG {use_case.name}_release, then clear this task."
+        )
+    file = model_file(entries, approval.version, approval.run_id)
+    bar = barred_files(entries).get(file or "")
+    if bar is not None:
+        raise UpdraftError(
+            f"promotion of version {approval.version}: its model file is barred by "
+            f"{describe_rollback(bar)}. Nothing was changed."
         )

@@ -12,6 +12,7 @@ from pyspark.sql import DataFrame
 from updraft.core.errors import UpdraftError
 from updraft.core.evidence import Candidate, Gain, Holdout, Slice
 from updraft.core.interval import Interval
+from updraft.core.manifest import MODEL
 from updraft.core.metrics import metric_of
 from updraft.core.schema import FEATURES, HOLDOUT, LABEL, ROW_ID
 from updraft.core.use_case import UseCase
@@ -23,7 +24,6 @@ from updraft.evaluation.metrics import statistics
 from updraft.evaluation.statistic import Statistic
 from updraft.models.feature_columns import example
 from updraft.models.onnx_runtime import session
-from updraft.models.verified import MODEL
 from updraft.models.versions import RegisteredVersion
 
 EXAMPLES = 100  # Rows by which latency is measured, one row a call.

@@ -8,6 +8,7 @@ import pandas as pd
 from pyspark.sql import DataFrame
 
 from updraft.core.errors import UpdraftError
+from updraft.core.manifest import MODEL
 from updraft.core.schema import LABEL, UNIT, feature_names
 from updraft.core.use_case import UseCase
 from updraft.evaluation.answers import Answers
@@ -19,7 +20,6 @@ from updraft.evaluation.slices import FEATURES, slice_columns
 from updraft.evaluation.units import numbered, with_unit
 from updraft.models.feature_columns import FeatureColumns
 from updraft.models.scoring import holdout_answers
-from updraft.models.verified import MODEL
 from updraft.models.versions import RegisteredVersion
 
 

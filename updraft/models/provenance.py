@@ -9,9 +9,11 @@ from urllib.parse import quote
 
 from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT
 
+from updraft.core.evidence import sha256 as document_sha256
 from updraft.core.ledger import Origin
 from updraft.core.report_files import OF_DAG_RUN
 from updraft.core.settings import REPO, settings
+from updraft.core.use_case import UseCase
 
 UNKNOWN = "unknown"
 CODE = (".py", ".html")  # What a job runs, and the templates of its pages.
@@ -36,21 +38,42 @@ def code_tags() -> dict[str, str]:
     }
 
 
-def origin(report: str) -> Origin:
-    """Return which DAG run and which code decide something.
+def origin(report: str, use_case: UseCase) -> Origin:
+    """Return which DAG run and which code decide something, and by which rules.
 
     ``report``: the location of the job's report, which names the DAG run. The code is its commit,
-    with a plus if the tree differs from it, or the sum of the code where there is no git.
+    with a plus if the tree differs from it, or the sum of the code where there is no git. The
+    rules are the policy that is in force, defaults included, and the files of the use case.
     """
     run = dag_run_tags(report)
     by = f"{run['updraft.dag_id']} {run['updraft.dag_run_id']}" if run else report
     code = code_tags()
     commit = code[MLFLOW_GIT_COMMIT]
     if commit == UNKNOWN:
-        return Origin(by, code["updraft.code_sha256"])
-    if code["updraft.dirty"] == "true":
-        return Origin(by, f"{commit}+")
-    return Origin(by, commit)
+        commit = code["updraft.code_sha256"]
+    elif code["updraft.dirty"] == "true":
+        commit += "+"
+    return Origin(
+        by,
+        commit,
+        policy=document_sha256(use_case.gate.model_dump(mode="json")),
+        use_case=folder_sha256(use_case.folder, "*"),
+        suites=folder_sha256(settings().expectations / use_case.name, "*.json"),
+    )
+
+
+def folder_sha256(folder: Path, pattern: str) -> str:
+    """Return the sum of the names and contents of the files below a folder.
+
+    ``pattern``: of the files' names. What Python compiles is left out.
+    """
+    digest = hashlib.sha256()
+    for file in sorted(folder.rglob(pattern)):
+        if not file.is_file() or "__pycache__" in file.parts:
+            continue
+        for part in (str(file.relative_to(folder)).encode(), file.read_bytes()):
+            digest.update(hashlib.sha256(part).digest())
+    return digest.hexdigest()
 
 
 def dag_run_tags(report: str) -> dict[str, str]:

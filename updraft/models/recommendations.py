@@ -9,10 +9,10 @@ import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from updraft.core.manifest import MODEL
 from updraft.core.schema import EVENT_TIME, ITEM, USER
 from updraft.models.answers import Floats
 from updraft.models.onnx_runtime import score_onnx
-from updraft.models.verified import MODEL
 from updraft.models.versions import RegisteredVersion
 
 TOP = 10  # Recommended items for each user.

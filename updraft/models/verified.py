@@ -17,10 +17,9 @@ import yaml
 from mlflow.exceptions import MlflowException
 
 from updraft.core.errors import UpdraftError
-from updraft.core.manifest import Manifest
+from updraft.core.manifest import MODEL, Manifest
 
 # What training writes. MLflow's own loader of ONNX models runs no code of the folder.
-MODEL = "model.onnx"
 FILES = {
     "MLmodel",
     MODEL,

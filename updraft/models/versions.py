@@ -18,11 +18,11 @@ from updraft.core.evidence import sha256
 from updraft.core.interval import Interval
 from updraft.core.kinds import Task
 from updraft.core.ledger import Entry, manifest_of_version
-from updraft.core.manifest import Manifest
+from updraft.core.manifest import MODEL, Manifest
 from updraft.core.registry import EVIDENCE, VERDICT_HEADING
 from updraft.core.use_case import UseCase
 from updraft.models.tracking import load_json
-from updraft.models.verified import MODEL, file_hashes, verified_folder
+from updraft.models.verified import file_hashes, verified_folder
 
 ALGORITHM = "updraft.algorithm"
 THRESHOLD = "updraft.threshold"

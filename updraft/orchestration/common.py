@@ -15,7 +15,7 @@ TASK_TIMEOUT = timedelta(hours=2)
 def dag_arguments(use_case: UseCase, part: str, doc: str | None) -> dict[str, Any]:
     """The arguments that every DAG has.
 
-    ``part`` is data, training, monitoring or rollback; ``doc`` is the docstring of its module,
+    ``part`` is the kind of DAG, such as data or training; ``doc`` is the docstring of its module,
     which becomes the DAG's documentation, and its first line the DAG's description.
     """
     return {

@@ -16,6 +16,15 @@ from updraft.core.sections import Search
 from updraft.core.use_case import UseCase
 
 DAYS = ("start", "end")
+# Why, for the ledger; and who asks for it, if Airflow knows.
+REASON = Param(
+    type="string",
+    minLength=1,
+    maxLength=500,
+    title="Reason",
+    description_md="Why; the ledger keeps it.",
+)
+ASKED_BY = "{{ dag_run.triggering_user_name or '' }}"
 SECTION = "Search, for this run alone"
 # What a field of a form needs of pydantic's JSON schema.
 SCHEMA_KEYS = ("type", "enum", "minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum")
@@ -26,6 +35,11 @@ def day(title: str, description: str) -> Param:
     return Param(
         None, type=["null", "string"], format="date", title=title, description_md=description
     )
+
+
+def required_day(title: str, description: str) -> Param:
+    """A field for a day, without which a run cannot start."""
+    return Param(type="string", format="date", title=title, description_md=description)
 
 
 def search_fields(use_case: UseCase) -> dict[str, Param]:

@@ -106,6 +106,11 @@ class Gate(Strict):
     )
     slices: Slices | None = Field(None, description="Groups in which a challenger must not lose.")
     required: Required = Required()
+    hold_after_rollback: bool = Field(
+        True,
+        description="Whether a rollback holds all promotions until somebody releases them, "
+        "by `updraft release` or the DAG for it.",
+    )
 
     _default_metric = model_validator(mode="before")(with_metric)
 
