@@ -11,7 +11,6 @@ def job(arguments: TrainingArguments) -> SearchAndFitReport:
     A training that has finished is not repeated, and its report is returned.
     """
     from updraft.core.schema import EVENT_DATE, FEATURES
-    from updraft.data.labels import labelled_rows
     from updraft.data.ledger import DeltaLedger
     from updraft.data.session import session
     from updraft.data.tables import Table
@@ -40,10 +39,7 @@ def job(arguments: TrainingArguments) -> SearchAndFitReport:
         frame = frame.where(frame[EVENT_DATE] <= arguments.until)
     split = split_data(frame, use_case.task, use_case.model, snapshot=use_case.unit is None)
     train = frame.where(split.train_rows)
-    prepared = split.prepare(labelled_rows(train, use_case.task))
-    fold = split.folds[-1]
-    newest_fold = (prepared.where(fold.validation), prepared.where(fold.train))
-    artifacts = {DRIFT_REFERENCE: training_reference(train, use_case, newest_fold)}
+    artifacts = {DRIFT_REFERENCE: dict(training_reference(train, use_case))}
     challenger = make_challenger(use_case, frame, features, split, arguments.report, artifacts)
     source = origin(arguments.report)
     enter_training(ledger, key, challenger.report, challenger.manifest, source)
