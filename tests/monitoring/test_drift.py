@@ -186,19 +186,16 @@ def entities(spark: SparkSession, users: list[list[str]], first: int = 0) -> Dat
 
 
 def test_entities_drift_when_more_of_them_are_new(spark: SparkSession) -> None:
-    """Each day has one new user among ten; the newest day has only new ones."""
-    usual = [[f"u{day + n}" for n in range(10)] for day in range(12)]
+    """Each day has one new user among ten. Blocks of two days have three rows of new ones."""
+    usual = [[f"u{day + n}" for n in range(10)] for day in range(24)]
     before = entities(spark, usual)
     stored = entity_reference(before, ["user"], 2)
-    assert stored["user"]["rows"] == [54, 6], "the newer half of the blocks"
-    assert stored["user"]["spread"]["blocks"] == 3
-    longer = entities(spark, [[f"u{day + n}" for n in range(10)] for day in range(24)])
-    stored = entity_reference(longer, ["user"], 2)
-    same = entities(spark, [[f"u{n}" for n in range(14, 34)]] * 2, first=24)
-    strange = entities(spark, [[f"v{n}" for n in range(20)]] * 2, first=24)
-    assert verdicts(compare(same, stored, Drift(), longer)) == {"user": True} or True
-    columns = compare(strange, stored, Drift(), longer)
-    assert verdicts(columns) == {"user": True}
+    assert stored["user"]["rows"] == [17 * 6, 3 * 6], "the newer half of the blocks"
+    assert stored["user"]["spread"]["blocks"] == 6
+    same = entities(spark, [[f"u{day + n}" for n in range(10)] for day in (24, 25)], first=24)
+    strange = entities(spark, [[f"v{n}" for n in range(10)]] * 2, first=24)
+    assert verdicts(compare(same, stored, Drift(), before)) == {"user": False}
+    assert verdicts(compare(strange, stored, Drift(), before)) == {"user": True}
 
 
 def test_the_label_and_new_entities_of_a_recommender_are_monitored(spark: SparkSession) -> None:

@@ -42,11 +42,7 @@ WEIGHTS = {"shape": 2, "level": 6, "share": 1}
 SMALLEST_SPREAD = 1e-9  # Blocks that are equal but for rounding.
 
 
-class Moments(NamedTuple):
-    """Mean and standard deviation of a distance over the blocks."""
-
-    mean: float
-    deviation: float
+Moments = list[float]  # Mean and standard deviation of a distance over the blocks.
 
 
 class Spread(TypedDict, total=False):
@@ -64,9 +60,9 @@ class Spread(TypedDict, total=False):
     window: int
     blocks: int
     rows: float
-    shape: tuple[float, float]
-    level: tuple[float, float]
-    share: tuple[float, float]
+    shape: Moments
+    level: Moments
+    share: Moments
 
 
 class Distance(NamedTuple):
@@ -161,8 +157,8 @@ def _blocks(values: npt.NDArray[Any], window: int) -> npt.NDArray[Any]:
     return sums
 
 
-def _moments(values: Floats) -> tuple[float, float]:
-    return float(values.mean()), float(values.std(ddof=1))
+def _moments(values: Floats) -> Moments:
+    return [float(values.mean()), float(values.std(ddof=1))]
 
 
 def compare_column(
@@ -231,7 +227,7 @@ def _of_shape(index: float, of_spread: Spread, wider: float, chance: float) -> f
     return float(_student(distance, deviation, of_spread["blocks"]))
 
 
-def _of_mean(value: float, moments: tuple[float, float], blocks: int, wider: float) -> float:
+def _of_mean(value: float, moments: Moments, blocks: int, wider: float) -> float:
     mean, deviation = moments
     distance = abs(value - mean)
     return 2 * float(_student(distance, deviation * np.sqrt(wider), blocks))
