@@ -10,6 +10,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from updraft.core.errors import UpdraftError
 from updraft.core.reports import ColumnDrift
 from updraft.core.schema import LABEL, ROW_ID
 from updraft.core.sections import Drift
@@ -135,6 +136,12 @@ def test_another_window_has_the_spread_of_its_own_blocks(
     other = with_window(stored, train, 3)
     assert other == reference(train, [*COLUMNS, LABEL], 3)
     assert {column["spread"]["blocks"] for column in other.values()} == {DAYS // 3}
+
+
+def test_a_reference_of_an_earlier_version_is_refused(train: DataFrame) -> None:
+    earlier: Any = {"word": {"categories": ["a"], "shares": {"a": 1.0}}}
+    with pytest.raises(UpdraftError, match=r"found shares, expected rows by bin.* Train again"):
+        with_window(earlier, train, 7)
 
 
 def test_a_snapshot_has_no_blocks_and_is_judged(spark: SparkSession, train: DataFrame) -> None:

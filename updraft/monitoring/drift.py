@@ -11,6 +11,7 @@ import numpy as np
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from updraft.core.errors import UpdraftError
 from updraft.core.kinds import Task
 from updraft.core.reports import ColumnDrift
 from updraft.core.schema import EVENT_DATE, INTERNAL, LABEL, feature_names, quote
@@ -169,7 +170,16 @@ def _new_entities(train: DataFrame, name: str, window: int | None) -> np.ndarray
 
 
 def with_window(stored: Reference, train: DataFrame, window: int | None) -> Reference:
-    """The reference with the spread of blocks of another length, counted in the training rows."""
+    """The reference with the spread of blocks of another length, counted in the training rows.
+
+    Raises:
+        UpdraftError: it was made before blocks were compared.
+    """
+    if not all("rows" in column for column in stored.values()):
+        raise UpdraftError(
+            f"{DRIFT_REFERENCE} of the champion: found shares, expected rows by bin and the spread "
+            "of blocks. An earlier version of Updraft has made it. Train again."
+        )
     if all(column.get("spread", {}).get("window") == window for column in stored.values()):
         return stored
     entities = [name for name, column in stored.items() if column.get("entities")]

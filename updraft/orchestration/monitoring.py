@@ -1,9 +1,9 @@
 """The newest rows are compared with the champion's training rows; on drift, training starts.
 
 Runs when new features are announced: after scheduled runs and range runs, never after backfills.
-A column has drifted if it lies outside the spread of blocks of the training rows that are as long as
-the window; Evidently draws the page, the *Drift report* behind the first task. If too little can be
-judged, that task is skipped, and says "no verdict". By hand, another window can be set.
+A column has drifted if it lies outside the spread of blocks of the training rows that are as long
+as the window; Evidently draws the page, the *Drift report* behind the first task. If too little can
+be judged, that task is skipped, and says "no verdict". By hand, another window can be set.
 """
 
 from airflow.providers.standard.operators.empty import EmptyOperator
