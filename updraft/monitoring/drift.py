@@ -315,5 +315,5 @@ def _what_changed(
         usual, deviation = column["spread"]["level"]
         before, now = (column["centre"] + column["scale"] * each for each in (usual, mean))
         each = deviation * column["scale"]
-        return f"the mean is {now:.4g}, that of blocks before {before:.4g} ± {each:.2g}"
+        return f"the mean without extremes is {now:.4g}, that of blocks before {before:.4g} ± {each:.2g}"
     return "the shares of its values"
