@@ -13,7 +13,6 @@ def job(arguments: TrainingArguments) -> SearchAndFitReport:
     A training that has finished is not repeated, and its report is returned.
     """
     from updraft.core.schema import FEATURES
-    from updraft.data.labels import labelled_rows
     from updraft.data.ledger import DeltaLedger
     from updraft.data.session import session
     from updraft.data.tables import Table
@@ -41,10 +40,7 @@ def job(arguments: TrainingArguments) -> SearchAndFitReport:
     end = date.fromisoformat(arguments.until) if arguments.until else None
     split = split_data(frame, use_case, end)
     train = frame.where(split.train_rows)
-    prepared = split.prepare(labelled_rows(train, use_case.task))
-    fold = split.folds[-1]
-    newest_fold = (prepared.where(fold.validation), prepared.where(fold.train))
-    artifacts = {DRIFT_REFERENCE: training_reference(train, use_case, newest_fold)}
+    artifacts = {DRIFT_REFERENCE: dict(training_reference(train, use_case))}
     challenger = make_challenger(use_case, frame, features, split, arguments.report, artifacts)
     source = origin(arguments.report, use_case)
     enter_training(ledger, key, challenger.report, challenger.manifest, source)

@@ -29,18 +29,30 @@ LAST = "2013-01-15"
 
 @pytest.fixture
 def small_root(root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Six days of flights, one algorithm, a training window of three days."""
+    """Six days of flights, one algorithm, trained on four days; the last day has drifted."""
     file = small_use_case(root / "use_cases") / "flights" / "use_case.yaml"
     content = yaml.safe_load(file.read_text())
     # In three days a feature may have no values at all.
     del content["model"]["algorithms"]["logistic_regression"]
-    # A sixth of the drift window was not trained on, so some column drifts.
-    content["drift"] |= {"min_columns": 1}
+    content["model"] |= {"window": 4}
+    content["drift"] |= {"window": 1, "min_columns": 1}
     file.write_text(yaml.safe_dump(content, sort_keys=False))
     monkeypatch.setenv("UPDRAFT_USE_CASES", str(root / "use_cases"))
-    write_flights(root, FIRST, LAST)
+    drift(write_flights(root, FIRST, LAST) / f"flights_{LAST}.csv")
     yield root
     servers.stop()
+
+
+def drift(file: Path) -> None:
+    """Let all flights of a day go to the same airport."""
+    header, *lines = file.read_text().splitlines()
+    position = header.split(",").index("dest")
+    drifted = []
+    for line in lines:
+        fields = line.split(",")
+        fields[position] = "ATL"
+        drifted.append(",".join(fields))
+    file.write_text("\n".join([header, *drifted]) + "\n")
 
 
 def updraft(*words: str) -> subprocess.CompletedProcess[str]:

@@ -1,172 +1,211 @@
-"""Drift: what counts as drifted, what is monitored of a use case, and the page for people."""
+"""Drift in Spark: what is monitored of a use case, and what counts as drifted."""
 
 import json
-from pathlib import Path
+from datetime import date, timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from pyspark.sql import DataFrame, SparkSession
-from upath import UPath
+from pyspark.sql import functions as F
 
+from updraft.core.errors import UpdraftError
 from updraft.core.reports import ColumnDrift
+from updraft.core.schema import LABEL, ROW_ID
 from updraft.core.sections import Drift
 from updraft.core.use_case import UseCase, load_use_case
+from updraft.monitoring.counting import count, make_bins, some_rows
 from updraft.monitoring.drift import (
     Reference,
     compare,
+    entity_reference,
     has_drifted,
-    psi,
+    output_columns,
     reference,
     training_reference,
-    unseen,
+    with_outputs,
+    with_window,
 )
-from updraft.monitoring.page import SAMPLE_ROWS, sample, write_page
 
 RNG = np.random.default_rng(5)
-ROWS = 4000
-COLUMNS = ["number", "word", "constant", "absent"]
+FIRST = date(2024, 1, 1)
+DAYS = 35
+ROWS = 60  # Of a day.
+COLUMNS = ["number", "word", "constant", "absent", "a.b `c`", "größe"]
+SCHEMA = (
+    "row_id string, event_date date, number double, word string, constant double, absent double, "
+    "`a.b ``c``` int, `größe` string, label double"
+)
 
 
-def frame(spark: SparkSession, shift: float = 0.0, words: str = "aabc") -> DataFrame:
-    rows = pd.DataFrame(
+def rows_of(days: int, first: int = 0) -> pd.DataFrame:
+    size = days * ROWS
+    number = first * ROWS + np.arange(size)
+    return pd.DataFrame(
         {
-            "number": RNG.normal(shift, 1, ROWS),
-            "word": RNG.choice(list(words), ROWS),
+            "row_id": [f"r{each}" for each in number],
+            "event_date": [FIRST + timedelta(days=int(each // ROWS)) for each in number],
+            "number": RNG.normal(0, 1, size),
+            "word": RNG.choice(list("aabc"), size),
             "constant": 1.0,
+            "absent": None,
+            "a.b `c`": number % 7,
+            "größe": RNG.choice(["other", "absent"], size),
+            "label": RNG.choice([0.0, 1.0, None], size),
         }
     )
-    rows["absent"] = None
-    schema = "number double, word string, constant double, absent double"
-    return spark.createDataFrame(rows, schema)
 
 
-def test_same_rows_do_not_drift_and_shifted_ones_do(spark: SparkSession) -> None:
-    usual = reference(frame(spark), COLUMNS)
-    drifts = compare(frame(spark), usual, Drift(), frame(spark))
-    assert {drift.column for drift in drifts} == set(COLUMNS)
-    assert not any(drift.drifted for drift in drifts)
-    shifted = compare(frame(spark, shift=1.0, words="abcd"), usual, Drift(), frame(spark))
-    indices = {drift.column: drift.psi for drift in shifted}
-    assert indices["number"] > 0.25
-    assert indices["word"] > 0.25
-    assert indices["constant"] == indices["absent"] == 0
+@pytest.fixture(scope="module")
+def train(spark: SparkSession) -> DataFrame:
+    return spark.createDataFrame(rows_of(DAYS), SCHEMA).cache()
 
 
-def test_a_flag_that_flips_and_a_constant_that_changes_have_drifted(spark: SparkSession) -> None:
-    rows = pd.DataFrame({"flag": (RNG.random(ROWS) < 0.95).astype(float), "constant": 1.0})
-    train = spark.createDataFrame(rows)
-    usual = reference(train, ["flag", "constant"])
-    drifts = compare(spark.createDataFrame(rows * 0), usual, Drift(), train)
-    assert [drift.drifted for drift in drifts] == [True, True]
+@pytest.fixture(scope="module")
+def stored(train: DataFrame) -> Reference:
+    return reference(train, [*COLUMNS, LABEL], 7)
 
 
-def test_missing_infinite_and_constant_values_have_a_finite_index(spark: SparkSession) -> None:
-    """Also where everything changes: a column that was empty is filled, and the reverse."""
-    schema = "empty double, filled double, odd double, word string"
-    train_rows = [
-        (None, float(n), float("inf") if n % 2 else float("nan"), None) for n in range(100)
+def newest(spark: SparkSession, **changes: Any) -> DataFrame:
+    return spark.createDataFrame(rows_of(7, DAYS).assign(**changes), SCHEMA)
+
+
+def verdicts(columns: list[ColumnDrift]) -> dict[str, bool]:
+    return {column.column: column.drifted for column in columns}
+
+
+def test_same_rows_do_not_drift_and_changed_ones_do(
+    spark: SparkSession, train: DataFrame, stored: Reference
+) -> None:
+    assert json.loads(json.dumps(stored, allow_nan=False)) == stored
+    assert not any(verdicts(compare(newest(spark), stored, Drift(), train)).values())
+    changed = newest(spark, number=9.0, word="d", constant=2.0, **{"größe": None, "a.b `c`": 3})
+    columns = compare(changed, stored, Drift(), train)
+    assert verdicts(columns) == {
+        **dict.fromkeys(["number", "word", "constant", "größe", "a.b `c`"], True),
+        LABEL: False,
+        "absent": False,
+    }
+    assert all(column.psi > (column.bound or 0) for column in columns if column.drifted)
+    reasons = {column.column: str(column.reason) for column in columns}
+    assert "the mean without extremes is 9, that of blocks before" in reasons["number"]
+    assert reasons["größe"] == "100.0% of the rows are missing, before 0.0%"
+
+
+def test_a_column_that_was_empty_and_is_filled_has_drifted(
+    spark: SparkSession, train: DataFrame, stored: Reference
+) -> None:
+    columns = compare(newest(spark, absent=1.0), stored, Drift(), train)
+    assert verdicts(columns)["absent"]
+
+
+def test_a_label_that_has_not_come_yet_is_no_drift_and_no_verdict(
+    spark: SparkSession, train: DataFrame, stored: Reference
+) -> None:
+    columns = {
+        column.column: column
+        for column in compare(newest(spark, label=None), stored, Drift(), train)
+    }
+    assert not columns[LABEL].drifted
+    assert columns[LABEL].p_value is None
+    assert columns[LABEL].reason == "0 rows with a value, 20 needed"
+
+
+def test_counts_are_exact_for_each_partition(train: DataFrame) -> None:
+    days, counted = count(train.repartition(3), make_bins(train, COLUMNS))
+    assert days == [FIRST + timedelta(days=n) for n in range(DAYS)]
+    for name, counts in counted.items():
+        assert (counts.rows.sum(axis=1) == ROWS).all()
+        missing = train.where(F.col(f"`{name.replace('`', '``')}`").isNull()).count()
+        assert counts.rows[:, -1].sum() == missing
+
+
+def test_a_sample_for_bins_is_bounded_and_always_the_same(train: DataFrame) -> None:
+    once = some_rows(train, DAYS * ROWS, 500).select(ROW_ID).toPandas()[ROW_ID]
+    again = some_rows(train.orderBy(F.desc("number")), DAYS * ROWS, 500)
+    assert set(once) == set(again.select(ROW_ID).toPandas()[ROW_ID])
+    assert 400 < len(once) < 600
+    assert some_rows(train, DAYS * ROWS, DAYS * ROWS) is train
+
+
+def test_another_window_has_the_spread_of_its_own_blocks(
+    train: DataFrame, stored: Reference
+) -> None:
+    assert with_window(stored, train, 7) is stored
+    other = with_window(stored, train, 3)
+    assert other == reference(train, [*COLUMNS, LABEL], 3)
+    assert {column["spread"]["blocks"] for column in other.values()} == {DAYS // 3}
+
+
+def test_a_reference_of_an_earlier_version_is_refused(train: DataFrame) -> None:
+    earlier: Any = {"word": {"categories": ["a"], "shares": {"a": 1.0}}}
+    with pytest.raises(UpdraftError, match=r"found shares, expected rows by bin.* Train again"):
+        with_window(earlier, train, 7)
+
+
+def test_a_snapshot_has_no_blocks_and_is_judged(spark: SparkSession, train: DataFrame) -> None:
+    without_days = train.drop("event_date")
+    usual = reference(without_days, ["number", "word"], None)
+    assert all("spread" not in column for column in usual.values())
+    same = compare(newest(spark).drop("event_date"), usual, Drift(), train)
+    other = compare(newest(spark, word="a").drop("event_date"), usual, Drift(), train)
+    assert verdicts(same) == {"number": False, "word": False}
+    assert verdicts(other) == {"number": False, "word": True}
+
+
+@pytest.mark.parametrize(
+    ("drifted", "judged", "expected"),
+    [(0, 4, False), (1, 4, False), (2, 4, True), (3, 4, True), (0, 1, None), (1, 1, None)],
+)
+def test_a_use_case_has_drifted_from_min_columns_on(
+    drifted: int, judged: int, expected: bool | None
+) -> None:
+    """It is unknown where so few columns were judged that it could not have drifted."""
+    columns = [
+        ColumnDrift(
+            column=f"c{n}", psi=0.3, drifted=n < drifted, p_value=0.1 if n < judged else None
+        )
+        for n in range(4)
     ]
-    newest_rows = [(float(n), None, float(n), "new") for n in range(100)]
-    train = spark.createDataFrame(train_rows, schema)
-    newest = spark.createDataFrame(newest_rows, schema)
-    usual = reference(train, train.columns)
-    assert json.loads(json.dumps(usual, allow_nan=False)) == usual
-    assert usual["odd"] == {"edges": [], "shares": {"absent": 1.0}}, (
-        "NaN and infinity are missing values, as they are to models"
-    )
-    assert [drift.psi for drift in compare(train, usual, Drift(), train)] == [0] * 4
-    changed = compare(newest, usual, Drift(), train)
-    assert all(np.isfinite(drift.psi) for drift in changed)
-    assert all(drift.drifted for drift in changed)
-
-
-def test_entities_drift_when_more_of_them_are_new(spark: SparkSession) -> None:
-    before = spark.createDataFrame([(f"u{n % 50}",) for n in range(500)], "user string")
-    newest_fold = spark.createDataFrame([(f"u{n}",) for n in range(45, 55)], "user string")
-    half_new = unseen(newest_fold, before, ["user"])
-    assert half_new == {"user": {"names": True, "shares": {"known": 0.5, "new": 0.5}}}
-    usual = spark.createDataFrame([(f"u{n}",) for n in range(40, 61)], "user string")
-    strange = spark.createDataFrame([(f"v{n}",) for n in range(20)], "user string")
-    usual_drifts = compare(usual, half_new, Drift(), before)
-    strange_drifts = compare(strange, half_new, Drift(), before)
-    assert [drift.drifted for drift in usual_drifts] == [False]
-    assert [drift.drifted for drift in strange_drifts] == [True]
-
-
-def test_a_column_may_have_any_name(spark: SparkSession) -> None:
-    rows = spark.createDataFrame(
-        [(float(n), "ab"[n % 2]) for n in range(50)], "`a.b c` double, `größe` string"
-    )
-    drifts = compare(rows, reference(rows, rows.columns), Drift(), rows)
-    assert [drift.psi for drift in drifts] == [0, 0]
-
-
-def test_the_index_is_the_textbooks() -> None:
-    """Worked by hand: (0.3 - 0.5) ln(0.3 / 0.5) + (0.7 - 0.5) ln(0.7 / 0.5)."""
-    assert psi({"a": 0.5, "b": 0.5}, {"a": 0.3, "b": 0.7}) == pytest.approx(0.169460, abs=1e-6)
-    assert psi({"a": 1.0}, {"a": 1.0}) == 0
-    assert np.isfinite(psi({"a": 1.0}, {"b": 1.0}))
-
-
-@pytest.mark.parametrize(("drifted", "expected"), [(0, False), (1, False), (2, True), (3, True)])
-def test_a_use_case_has_drifted_from_min_columns_on(drifted: int, expected: bool) -> None:
-    columns = [ColumnDrift(column=f"c{n}", psi=0.3, drifted=n < drifted) for n in range(4)]
     assert has_drifted(columns, Drift(min_columns=2)) is expected
 
 
-def test_all_features_are_monitored(spark: SparkSession, flights: UseCase) -> None:
-    train = spark.createDataFrame(
-        [("r", 1.0, "a", 0.0)], "row_id string, n double, w string, label double"
-    )
-    assert list(training_reference(train, flights, (train, train))) == ["n", "w"]
+def test_all_features_and_the_label_are_monitored(train: DataFrame, flights: UseCase) -> None:
+    assert list(training_reference(train, flights)) == [*COLUMNS, LABEL]
+
+
+def test_outputs_are_columns_that_no_feature_can_be(train: DataFrame, flights: UseCase) -> None:
+    answer = F.struct(F.col("number").alias("probability"))
+    scored = with_outputs(train, answer, flights.task)
+    assert output_columns(flights.task) == ["__probability"]
+    assert scored.columns == [*train.columns, "__probability"]
+
+
+def entities(spark: SparkSession, users: list[list[str]], first: int = 0) -> DataFrame:
+    rows = [
+        (f"r{first + day} {user}", FIRST + timedelta(days=first + day), user, f"i{user}", 4.0)
+        for day, of_day in enumerate(users)
+        for user in of_day
+    ]
+    schema = "row_id string, event_date date, user string, item string, label double"
+    return spark.createDataFrame(rows, schema)
+
+
+def test_entities_drift_when_more_of_them_are_new(spark: SparkSession) -> None:
+    """Each day has one new user among ten. Blocks of two days have three rows of new ones."""
+    usual = [[f"u{day + n}" for n in range(10)] for day in range(24)]
+    before = entities(spark, usual)
+    stored = entity_reference(before, ["user"], 2)
+    assert stored["user"]["rows"] == [17 * 6, 3 * 6], "the newer half of the blocks"
+    assert stored["user"]["spread"]["blocks"] == 6
+    same = entities(spark, [[f"u{day + n}" for n in range(10)] for day in (24, 25)], first=24)
+    strange = entities(spark, [[f"v{n}" for n in range(10)]] * 2, first=24)
+    assert verdicts(compare(same, stored, Drift(), before)) == {"user": False}
+    assert verdicts(compare(strange, stored, Drift(), before)) == {"user": True}
 
 
 def test_the_label_and_new_entities_of_a_recommender_are_monitored(spark: SparkSession) -> None:
     ratings = load_use_case("ratings")
-    schema = "row_id string, user string, item string, label double"
-    before = spark.createDataFrame([("1", "u1", "i1", 4.0), ("2", "u2", "i2", 3.0)], schema)
-    validation = spark.createDataFrame([("3", "u1", "i3", 5.0), ("4", "u3", "i4", 5.0)], schema)
-    usual = training_reference(before.union(validation), ratings, (validation, before))
-    assert list(usual) == ["label", "user", "item"]
-    assert usual["user"]["shares"] == {"known": 0.5, "new": 0.5}
-    assert usual["item"]["shares"] == {"known": 0.0, "new": 1.0}
-
-
-def test_a_sample_is_bounded_deterministic_and_has_no_entities(spark: SparkSession) -> None:
-    rows = spark.createDataFrame(
-        [(f"r{n}", f"u{n}", float(n)) for n in range(SAMPLE_ROWS + 100)],
-        "row_id string, user string, label double",
-    )
-    usual: Reference = {"label": {"edges": []}, "user": {"names": True}}
-    first = sample(rows, usual)
-    assert (len(first), list(first.columns)) == (SAMPLE_ROWS, ["label"])
-    assert first.equals(sample(rows.orderBy("label", ascending=False), usual))
-
-
-def test_evidentlys_page_is_written(tmp_path: Path) -> None:
-    hostile = "</script><script>alert(1)</script>"
-    rows = pd.DataFrame({"number": RNG.normal(0, 1, 300), "word": RNG.choice(["a", hostile], 300)})
-    shifted = rows.assign(number=rows["number"] + 3)
-    write_page(rows, shifted, Drift(min_columns=1), UPath(tmp_path / "page.html"))
-    text = (tmp_path / "page.html").read_text()
-    drifted = "Drift is detected for 50% of columns (1 out of 2)"
-    assert drifted in text.replace("50.0%", "50%")
-    assert r"\u003c/script>\u003cscript>alert(1)" in text, (
-        "the value is missing, so nothing was checked"
-    )
-    assert "<script>alert" not in text
-
-
-def test_the_page_tolerates_columns_without_values(tmp_path: Path) -> None:
-    rows = pd.DataFrame(
-        {"number": RNG.normal(0, 1, 200), "empty": np.nan, "constant": 1.0, "word": "same"}
-    )
-    write_page(rows, rows, Drift(min_columns=1), UPath(tmp_path / "page.html"))
-    assert "<html" in (tmp_path / "page.html").read_text()[:500].lower()
-
-
-def test_without_any_values_the_page_says_so(tmp_path: Path) -> None:
-    rows = pd.DataFrame({"empty": [np.nan, np.nan]})
-    write_page(rows, rows, Drift(min_columns=1), UPath(tmp_path / "page.html"))
-    assert "No column has values" in (tmp_path / "page.html").read_text()
+    frame = entities(spark, [[f"u{day}"] for day in range(6)])
+    assert list(training_reference(frame, ratings)) == [LABEL, "user", "item"]

@@ -273,6 +273,8 @@ def test_drift_is_reported_for_each_column_and_as_a_page(first: Run, drifted: Dr
     assert isinstance(report, DriftReport)
     assert report.champion == drifted.champion
     assert len(report.columns) > 10
+    assert {"label", "__probability"} <= {column.column for column in report.columns}
+    assert report.judged == len(report.columns), "five blocks are enough"
     number = sum(column.drifted for column in report.columns)
     assert report.detected == (number >= first.use_case.drift.min_columns)
     assert report.page

@@ -150,7 +150,8 @@ class Loop(ABC):
         """Keep the result of a monitoring run for the closing, and return its report."""
         report = DriftReport.read(report_uri(self.dag("monitoring"), run_id, "drift"))
         if report.outcome != "done":
-            say(report.outcome)
+            reasons = {column.reason for column in report.columns if column.p_value is None}
+            say("; ".join([report.outcome, *sorted(filter(None, reasons))]))
             return report
         self.drift.append(drift_summary(report, self.use_case))
         self.drift_page = report.page

@@ -23,7 +23,7 @@ class Report(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     use_case: str
-    outcome: Literal["done", "no data", "no champion", "no hold"] = "done"
+    outcome: Literal["done", "no data", "no champion", "no hold", "no verdict"] = "done"
 
     def write(self, uri: str) -> None:
         """Write the report to ``uri``, relative to ``UPDRAFT_ROOT``."""
@@ -290,13 +290,27 @@ class ScoreReport(Report):
 
 
 class ColumnDrift(BaseModel):
-    """The population stability index (PSI) of one column against the reference."""
+    """One column of the newest rows against the champion's training rows.
+
+    Attributes:
+        column: A feature, ``label``, or an output of the champion such as ``__probability``.
+        psi: The population stability index (PSI), without what chance alone adds to it.
+        bound: The PSI from which the column has drifted whatever its mean and missing values are.
+            Blocks of the training rows that are as long as the window reach less.
+        p_value: The chance of a difference as large as this among rows like the training rows; 1
+            if it is too small to matter. None if the column could not be judged.
+        drifted: Whether it has drifted.
+        reason: What has changed; or why the column could not be judged.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     column: str
     psi: float
-    drifted: bool
+    bound: float | None = None
+    p_value: float | None = None
+    drifted: bool = False
+    reason: str | None = None
 
 
 class DriftReport(Report):
@@ -306,9 +320,11 @@ class DriftReport(Report):
         champion: The version whose training rows are the reference.
         first: The first partition that was compared.
         last: The last one.
-        detected: Whether enough columns have drifted.
+        detected: Whether enough columns have drifted. With the outcome ``no verdict`` it says
+            nothing: too few columns could be judged, for the reasons in ``columns``.
         rows: The number of rows that were compared.
-        columns: Every monitored column, the one with the largest PSI first.
+        judged: The number of columns that could be judged.
+        columns: Every monitored column: the drifted ones first, then those with the largest PSI.
         page: The location of the page for people.
     """
 
@@ -317,5 +333,6 @@ class DriftReport(Report):
     last: date | None = None
     detected: bool = False
     rows: int = 0
+    judged: int = 0
     columns: list[ColumnDrift] = []
     page: str | None = None

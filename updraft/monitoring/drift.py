@@ -1,227 +1,319 @@
-"""Drift: the distance of the newest rows from the training rows, and the decision on it.
+"""Drift: whether the newest rows are still like the rows that the champion was trained on.
 
-Each column is measured by the population stability index (PSI) over the same bins (Siddiqi, Credit
-Risk Scorecards, 2006). Numbers are binned at the deciles of the training rows, categories by their
-value; missing values have a bin of their own. Users and items are too many to have bins, and new
-ones are normal, so their columns have two: known from the training rows, or new. Spark computes the
-shares of all columns' bins in one pass.
+What is monitored are the features, the label and the champion's outputs. ``spread`` says what is
+compared and why, ``counting`` how rows are counted.
 """
 
-import math
-from typing import TypedDict
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
-from pyspark.sql import Column, DataFrame, Window
+import numpy as np
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql import types as T
 
+from updraft.core.errors import UpdraftError
+from updraft.core.kinds import Task
 from updraft.core.reports import ColumnDrift
-from updraft.core.schema import LABEL, feature_names, quote
+from updraft.core.schema import EVENT_DATE, INTERNAL, LABEL, feature_names, quote
 from updraft.core.sections import Drift
 from updraft.core.use_case import UseCase
+from updraft.monitoring.bins import Bins
+from updraft.monitoring.counting import ColumnCounts, count, make_bins
+from updraft.monitoring.spread import (
+    WEIGHTS,
+    Comparison,
+    Spread,
+    compare_column,
+    rejected,
+    shape_bound,
+    spread,
+)
 
+ANSWER = f"{INTERNAL}answer"
 DRIFT_REFERENCE = "drift_reference.json"  # Among the artifacts of a training's run.
-DECILES = [n / 10 for n in range(1, 10)]
-MAX_CATEGORIES = 50
-# Bin names are stored with registered versions, hence "absent": do not change them.
-MISSING_BIN = "absent"
-OTHER = "other"
-ESCAPE = "="  # In front of a category that is called like a bin.
-KNOWN = "known"
-NEW = "new"
-SMALLEST_SHARE = 1e-4  # Stands for an empty bin, so that the index stays finite.
 
 
-class ColumnReference(TypedDict, total=False):
-    """A column's bins, and the share of the training rows in each; bins without rows are left out.
+class ColumnReference(Bins, total=False):
+    """A column's bins, the training rows in each, and the spread of their blocks.
 
-    A number has ``edges``, a category ``categories``; ``names`` marks a column of users or items.
+    ``spread`` is missing where rows have no order in time.
     """
 
-    edges: list[float]
-    categories: list[str]
-    names: bool
-    shares: dict[str, float]
+    rows: list[int]
+    spread: Spread
 
 
 Reference = dict[str, ColumnReference]  # By column; stored as JSON with each version.
 
 
-def has_drifted(columns: list[ColumnDrift], policy: Drift) -> bool:
+def output_columns(task: Task) -> list[str]:
+    """The columns of the champion's outputs; no feature can be called like one of them."""
+    return [f"{INTERNAL}{name}" for name in task.outputs]
+
+
+def with_outputs(rows: DataFrame, answer: Column, task: Task) -> DataFrame:
+    """Rows with the champion's outputs. ``answer``: its answers, a struct of them."""
+    names = zip(task.outputs, output_columns(task), strict=True)
+    outputs = [F.col(f"{ANSWER}.{name}").alias(column) for name, column in names]
+    return rows.withColumn(ANSWER, answer).select(*map(quote, rows.columns), *outputs)
+
+
+def has_drifted(columns: Sequence[ColumnDrift], policy: Drift) -> bool | None:
     """Decide whether a use case has drifted: at least ``drift.min_columns`` columns have.
 
-    A column has drifted from a PSI of ``drift.psi`` on, see ``compare``.
+    None if that cannot be said, because too few columns could be judged.
     """
-    drifted = [column for column in columns if column.drifted]
-    return len(drifted) >= policy.min_columns
+    if sum(column.drifted for column in columns) >= policy.min_columns:
+        return True
+    judged = sum(column.p_value is not None for column in columns)
+    return False if judged >= policy.min_columns else None
 
 
-def training_reference(
-    train: DataFrame, use_case: UseCase, newest_fold: tuple[DataFrame, DataFrame]
-) -> Reference:
-    """What is monitored of a use case: the distributions in its training rows.
+def training_reference(train: DataFrame, use_case: UseCase) -> Reference:
+    """What is monitored of a use case's rows: their features and label in the training rows.
 
-    All features are monitored. For a kind whose features are entities, such as users and items, it
-    is the label and the share of new entities, for which the newest fold is the reference.
+    Users and items are too many to be compared one by one, and new ones are normal; of them, the
+    share of new ones is monitored.
 
     Args:
         train: The training rows, from the features table.
         use_case: Its kind decides what is monitored.
-        newest_fold: The validation rows of the newest fold, and the rows before it.
     """
-    entities = use_case.task.traits.entities
-    if not entities:
-        return reference(train, feature_names(train.columns))
-    validation, before = newest_fold
-    return reference(train, [LABEL]) | unseen(validation, before, list(entities))
+    window = use_case.drift.window if use_case.unit else None
+    entities = list(use_case.task.traits.entities)
+    columns = [name for name in feature_names(train.columns) if name not in entities]
+    if use_case.task.traits.has_target:
+        columns.append(LABEL)
+    return reference(train, columns, window) | entity_reference(train, entities, window)
 
 
-def reference(frame: DataFrame, columns: list[str]) -> Reference:
-    """The bins of each column and the share of rows in each."""
-    schema = frame.schema
-    texts = [name for name in columns if isinstance(schema[name].dataType, T.StringType)]
-    numbers = [name for name in columns if name not in texts]
-    bins: Reference = {}
-    for name, edges in _deciles(frame, numbers).items():
-        bins[name] = {"edges": edges}
-    for name, categories in _frequent(frame, texts).items():
-        bins[name] = {"categories": categories}
-    measured = shares(frame, bins)
-    return {name: {**bins[name], "shares": measured[name]} for name in columns}
+def output_reference(train: DataFrame, use_case: UseCase) -> Reference:
+    """What is monitored of the champion's outputs: their distribution on its training rows.
 
-
-def _deciles(frame: DataFrame, names: list[str]) -> dict[str, list[float]]:
-    """The distinct deciles of each column of numbers, ascending."""
-    if not names:
-        return {}
-    # Names may contain any character, but approxQuantile takes no quoted names.
-    finite = frame.selectExpr(
-        *[
-            f"CASE WHEN {_is_finite(name)} THEN {quote(name)} END AS n{position}"
-            for position, name in enumerate(names)
-        ]
-    )
-    quantiles = finite.approxQuantile(finite.columns, DECILES, 0.001)
-    return {name: sorted(set(edges)) for name, edges in zip(names, quantiles, strict=True)}
-
-
-def _frequent(frame: DataFrame, names: list[str]) -> dict[str, list[str]]:
-    """The ``MAX_CATEGORIES`` most frequent values of each column, in one aggregation.
-
-    Equally frequent values are in alphabetical order.
+    ``train``: those rows, with the outputs as ``output_columns``. Not for recommenders: for a user
+    and an item that the model has learnt, its answer repeats the label.
     """
-    if not names:
+    if use_case.task.traits.entities:
         return {}
-    values = [
-        F.struct(F.lit(name).alias("column"), F.col(quote(name)).alias("value")) for name in names
-    ]
-    listed = frame.select(F.inline(F.array(*values)))
-    counts = listed.dropna().groupBy("column", "value").count()
-    rank = F.row_number().over(Window.partitionBy("column").orderBy(F.desc("count"), "value"))
-    frequent = counts.withColumn("rank", rank).where(F.col("rank") <= MAX_CATEGORIES)
-    categories: dict[str, list[str]] = {name: [] for name in names}
-    for row in frequent.orderBy("rank").collect():
-        categories[row["column"]].append(row["value"])
-    return categories
+    window = use_case.drift.window if use_case.unit else None
+    return reference(train, output_columns(use_case.task), window)
 
 
-def unseen(frame: DataFrame, trained_on: DataFrame, names: list[str]) -> Reference:
-    """For each column of entities, the shares of rows whose entity is known and new.
+def reference(train: DataFrame, columns: list[str], window: int | None) -> Reference:
+    """The bins of each column, the rows in them, and the spread of blocks of ``window`` partitions.
 
-    An entity is known if it is among the rows of ``trained_on``.
+    ``window`` is None for a snapshot, which has no blocks.
+    """
+    if not columns:
+        return {}
+    bins = make_bins(train, columns)
+    _, counted = count(train, bins)
+    return {name: column_reference(bins[name], counted[name], window, name) for name in columns}
+
+
+def column_reference(
+    bins: Bins, counts: ColumnCounts, window: int | None, name: str
+) -> ColumnReference:
+    """What is stored of one column, from its bins and what was counted in the training rows."""
+    if name == LABEL:
+        counts = counts.only_labelled()
+    column: ColumnReference = {**bins, "rows": counts.rows.sum(axis=0).tolist()}  # type: ignore[typeddict-item]
+    if window is not None:
+        column["spread"] = spread(counts, window)
+    return column
+
+
+def entity_reference(train: DataFrame, entities: list[str], window: int | None) -> Reference:
+    """For each column of entities, the rows whose entity is known and those where it is new.
+
+    An entity is new in a block if no row before the block has it. In the first half of the blocks
+    most entities are new; those blocks are left out. In a snapshot all entities are known.
     """
     columns: Reference = {}
-    for name in names:
-        known = trained_on.select(F.col(quote(name)).alias("known")).distinct()
-        joined = frame.join(known, F.col(quote(name)) == F.col("known"), "left")
-        counts = joined.agg(F.count("*"), F.count_if(F.col("known").isNull()))
-        rows, new_rows = counts.collect()[0]
-        by_bin = {KNOWN: 1 - new_rows / rows, NEW: new_rows / rows} if rows else {}
-        columns[name] = {"names": True, "shares": by_bin}
+    for name in entities:
+        rows = _new_entities(train, name, window)
+        counts = ColumnCounts(rows, sums=None)
+        column: ColumnReference = {"entities": True, "rows": rows.sum(axis=0).tolist()}
+        if window is not None:
+            column["spread"] = spread(counts, 1) | {"window": window}
+        columns[name] = column
     return columns
 
 
-def shares(frame: DataFrame, bins: Reference) -> dict[str, dict[str, float]]:
-    """The share of rows in each bin of each column, in one aggregation.
+def _new_entities(train: DataFrame, name: str, window: int | None) -> np.ndarray[Any, Any]:
+    """Rows whose entity is known and new, shape (blocks, 2), of the newer half of the blocks."""
+    if window is None:
+        return np.array([[train.count(), 0]])
+    days = [row[0] for row in train.select(EVENT_DATE).distinct().orderBy(EVENT_DATE).collect()]
+    number = len(days) // window
+    blocks = [days[len(days) - window * (number - block)] for block in range(number)]
+    if not blocks:
+        return np.zeros((0, 2), dtype=np.int64)
+    block = F.lit(0)
+    for start in blocks:  # Nested conditions would be as deep as there are blocks.
+        block = block + F.when(F.col(EVENT_DATE) >= F.lit(start), 1).otherwise(0)
+    entity = F.col(quote(name)).alias("entity")
+    placed = train.select(entity, block.alias("block"))
+    per_entity = placed.groupBy("entity", "block").count()
+    first = per_entity.groupBy("entity").agg(F.min("block").alias("first"))
+    is_new = F.col("block") == F.col("first")
+    counted = (
+        per_entity.join(first, "entity")
+        .groupBy("block")
+        .agg(F.sum("count"), F.sum(F.when(is_new, F.col("count")).otherwise(0)))
+        .collect()
+    )
+    rows = np.zeros((number + 1, 2), dtype=np.int64)
+    for row in counted:
+        rows[row[0]] = [row[1] - row[2], row[2]]
+    return rows[1:][number // 2 :]
 
-    Bins without rows are left out.
+
+def with_window(stored: Reference, train: DataFrame, window: int | None) -> Reference:
+    """The reference with the spread of blocks of another length, counted in the training rows.
+
+    Raises:
+        UpdraftError: it was made before blocks were compared.
     """
-    if not bins:
-        return {}
-    binned = [
-        F.struct(F.lit(name).alias("column"), _bin(name, column).alias("bin"))
-        for name, column in bins.items()
-    ]
-    listed = frame.select(F.explode(F.array(*binned)).alias("b"))
-    counts = listed.groupBy("b.column", "b.bin").count().collect()
-    rows = sum(row["count"] for row in counts) / len(bins)
-    by_column: dict[str, dict[str, float]] = {name: {} for name in bins}
-    for row in counts:
-        by_column[row["column"]][row["bin"]] = row["count"] / rows
-    return by_column
+    if not all("rows" in column for column in stored.values()):
+        raise UpdraftError(
+            f"{DRIFT_REFERENCE} of the champion: found shares, expected rows by bin and the spread "
+            "of blocks. An earlier version of Updraft has made it. Train again."
+        )
+    if all(column.get("spread", {}).get("window") == window for column in stored.values()):
+        return stored
+    entities = [name for name, column in stored.items() if column.get("entities")]
+    bins: dict[str, Bins] = {
+        name: column for name, column in stored.items() if name not in entities
+    }
+    _, counted = count(train, bins)
+    found: Reference = {}
+    for name, column in stored.items():
+        if name in entities:
+            found |= entity_reference(train, [name], window)
+            continue
+        counts = counted[name].only_labelled() if name == LABEL else counted[name]
+        found[name] = {**column, "spread": spread(counts, window or 1)}
+    return found
+
+
+class Window(NamedTuple):
+    """The newest rows of one column: rows by bin, and for numbers the sum of the scaled values."""
+
+    rows: np.ndarray[Any, Any]
+    sums: float | None
 
 
 def compare(
-    frame: DataFrame, reference: Reference, policy: Drift, trained_on: DataFrame
+    frame: DataFrame, stored: Reference, policy: Drift, trained_on: DataFrame
 ) -> list[ColumnDrift]:
-    """The drift of each column of the reference in the rows of ``frame``, the most drifted first.
+    """The drift of each column of the reference in the rows of ``frame``, the drifted ones first.
 
     ``trained_on`` are the training rows, whose entities are known.
     """
-    entities = [name for name, column in reference.items() if column.get("names")]
-    bins = {name: column for name, column in reference.items() if name not in entities}
-    current = shares(frame, bins)
-    for name, column in unseen(frame, trained_on, entities).items():
-        current[name] = column["shares"]
-    columns = []
-    for name, column in reference.items():
-        index = psi(column["shares"], current[name])
-        drifted = index >= policy.psi
-        columns.append(ColumnDrift(column=name, psi=round(index, 4), drifted=drifted))
-    return sorted(columns, key=lambda column: (-column.psi, column.column))
+    comparisons = {}
+    windows = _windows(frame, stored, trained_on)
+    for name, column in stored.items():
+        rows = np.asarray(column["rows"])
+        newest = windows[name]
+        comparisons[name] = compare_column(rows, newest.rows, newest.sums, column.get("spread"))
+    columns = judge(comparisons, stored, windows, policy)
+    return sorted(columns, key=lambda column: (not column.drifted, -column.psi, column.column))
 
 
-def psi(reference: dict[str, float], current: dict[str, float]) -> float:
-    """Population stability index of two distributions, which are shares by bin.
+def _windows(frame: DataFrame, stored: Reference, trained_on: DataFrame) -> dict[str, Window]:
+    """The newest rows of each column."""
+    windows = {}
+    bins: dict[str, Bins] = {}
+    for name, column in stored.items():
+        if column.get("entities"):
+            windows[name] = Window(_known_and_new(frame, trained_on, name), None)
+        else:
+            bins[name] = column
+    _, counted = count(frame, bins) if bins else ([], {})
+    for name, counts in counted.items():
+        rows = (counts.only_labelled() if name == LABEL else counts).rows.sum(axis=0)
+        sums = None if counts.sums is None else float(counts.sums.sum())
+        windows[name] = Window(rows, sums)
+    return windows
 
-    It is ``sum((current - reference) * ln(current / reference))``, and 0 if they are the same.
+
+def _known_and_new(frame: DataFrame, trained_on: DataFrame, name: str) -> np.ndarray[Any, Any]:
+    """The rows whose entity is known from the training rows, and where it is new."""
+    known = trained_on.select(F.col(quote(name)).alias("known")).distinct()
+    joined = frame.join(known, F.col(quote(name)) == F.col("known"), "left")
+    rows, new_rows = joined.agg(F.count("*"), F.count_if(F.col("known").isNull())).collect()[0]
+    return np.array([rows - new_rows, new_rows])
+
+
+def judge(
+    comparisons: dict[str, Comparison],
+    stored: Reference,
+    windows: dict[str, Window],
+    policy: Drift,
+) -> list[ColumnDrift]:
+    """Decide which columns have drifted.
+
+    If nothing has changed, ``drift.min_columns`` or more of them have with a chance of at most
+    ``drift.false_alarms``, however many columns there are and however they depend on each other.
     """
-    index = 0.0
-    for name in {*reference, *current}:
-        expected = max(reference.get(name, 0.0), SMALLEST_SHARE)
-        actual = max(current.get(name, 0.0), SMALLEST_SHARE)
-        index += (actual - expected) * math.log(actual / expected)
-    return index
-
-
-def _bin(name: str, column: ColumnReference) -> Column:
-    """The name of the bin of each row's value."""
-    if "edges" in column:
-        return _number_bin(name, column["edges"])
-    value = F.col(quote(name))
-    missing = F.when(value.isNull(), F.lit(MISSING_BIN))
-    # A category may itself be called like one of the other bins.
-    is_like_a_bin = value.isin(MISSING_BIN, OTHER) | value.startswith(ESCAPE)
-    own_bin = F.when(is_like_a_bin, F.concat(F.lit(ESCAPE), value)).otherwise(value)
-    return missing.when(value.isin(column["categories"]), own_bin).otherwise(OTHER)
-
-
-def _number_bin(name: str, edges: list[float]) -> Column:
-    """Bin ``2n`` lies below edge ``n``, bin ``2n + 1`` is the edge itself.
-
-    A value that is an edge has a bin of its own because a flag that is nearly always set has no
-    other edge.
-    """
-    number = quote(name)
-    cases = []
-    for position, edge in enumerate(edges):
-        cases.append(f"WHEN {number} < {edge!r}D THEN '{2 * position}'")
-        cases.append(f"WHEN {number} = {edge!r}D THEN '{2 * position + 1}'")
-    cases.append(f"WHEN true THEN '{2 * len(edges)}'")
-    return F.expr(
-        f"CASE WHEN {_is_finite(name)} THEN CASE {' '.join(cases)} END ELSE '{MISSING_BIN}' END"
+    judged = [name for name, comparison in comparisons.items() if not comparison.reason]
+    p_values = [comparisons[name].p_value(policy.psi) for name in judged]
+    drifted = dict(
+        zip(judged, rejected(p_values, policy.min_columns, policy.false_alarms), strict=True)
     )
+    error = policy.false_alarms * min(1.0, policy.min_columns / max(len(judged), 1))
+    columns = []
+    for name, comparison in comparisons.items():
+        is_judged = name in drifted
+        has_drifted = drifted.get(name, False)
+        reason = comparison.reason
+        if has_drifted:
+            reason = _what_changed(comparison, stored[name], windows[name], policy)
+        columns.append(
+            ColumnDrift(
+                column=name,
+                psi=round(comparison.psi, 4),
+                bound=_bound(stored[name], windows[name], policy, error) if is_judged else None,
+                p_value=comparison.p_value(policy.psi) if is_judged else None,
+                drifted=has_drifted,
+                reason=reason,
+            )
+        )
+    return columns
 
 
-def _is_finite(name: str) -> str:
-    """SQL: the value is a number. NaN and infinity are missing values, as they are to models."""
-    return f"abs({quote(name)}) < double('inf')"  # To Spark, NaN is larger than infinity.
+def _bound(column: ColumnReference, window: Window, policy: Drift, error: float) -> float:
+    """The PSI from which the column's shape counts as drifted."""
+    if "spread" not in column:
+        return policy.psi
+    found = column["spread"]
+    weights = sum(WEIGHTS[name] for name in ("shape", "level", "share") if name in found)
+    bins = int((np.asarray(column["rows"]) + window.rows > 0).sum())
+    bound = shape_bound(
+        found,
+        int(window.rows.sum()),
+        sum(column["rows"]),
+        bins,
+        error * WEIGHTS["shape"] / weights,
+    )
+    return round(max(policy.psi, bound), 4)
+
+
+def _what_changed(
+    comparison: Comparison, column: ColumnReference, window: Window, policy: Drift
+) -> str:
+    """What of a drifted column has changed, in words."""
+    name = comparison.main(policy.psi).name
+    rows = int(window.rows.sum())
+    if name == "share":
+        what = "new" if column.get("entities") else "missing"
+        before = column["rows"][-1] / sum(column["rows"])
+        return f"{window.rows[-1] / rows:.1%} of the rows are {what}, before {before:.1%}"
+    if name == "level" and window.sums is not None:
+        mean = window.sums / (rows - int(window.rows[-1]))
+        usual, deviation = column["spread"]["level"]
+        before, now = (column["centre"] + column["scale"] * each for each in (usual, mean))
+        each = deviation * column["scale"]
+        return f"the mean without extremes is {now:.4g}, that of blocks before {before:.4g} ± {each:.2g}"
+    return "the shares of its values"

@@ -1,9 +1,9 @@
 """The newest rows are compared with the champion's training rows; on drift, training starts.
 
 Runs when new features are announced: after scheduled runs and range runs, never after backfills.
-The drift of each column is its population stability index against the training reference, computed
-in Spark; Evidently draws the page, the *Drift report* behind the first task. By hand, another
-window can be set.
+A column has drifted if it lies outside the spread of blocks of the training rows that are as long
+as the window; Evidently draws the page, the *Drift report* behind the first task. If too little can
+be judged, that task is skipped, and says "no verdict". By hand, another window can be set.
 """
 
 from airflow.providers.standard.operators.empty import EmptyOperator
@@ -33,7 +33,7 @@ def monitoring_dag(use_case: UseCase) -> DAG:
             arguments={"window": "{{ params.window }}"} if use_case.schedule else {},
             links=(DriftReportLink(),),
             task_display_name="Measure drift",
-            doc_md="Every feature's drift, as values and as a page.",
+            doc_md="The drift of features, label and predictions, as values and as a page.",
         )
 
         @task.branch(task_display_name="Have the rows drifted?", doc_md="Reads the drift report.")

@@ -24,16 +24,27 @@ class Spark(Strict):
 
 
 class Drift(Strict):
-    """When the newest rows count as drifted from those that the champion was trained on."""
+    """When the newest rows count as drifted from those that the champion was trained on.
+
+    A column has drifted if it lies outside the spread of blocks of the training rows that are as
+    long as the window, and by enough to matter.
+    """
 
     window: int = Field(7, ge=1, le=MAX_WINDOW, description="Newest partitions that are compared.")
     psi: float = Field(
-        0.25,
+        0.1,
         gt=0,
-        description="Population stability index from which a column counts as drifted.",
+        description="Least population stability index that matters, however rare it is by chance.",
     )
     min_columns: int = Field(
         1, ge=1, description="Drifted columns from which the use case counts as drifted."
+    )
+    false_alarms: float = Field(
+        0.05,
+        gt=0,
+        le=0.5,
+        description="Share of windows without drift in which min_columns columns may drift by "
+        "chance.",
     )
 
 
