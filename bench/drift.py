@@ -11,7 +11,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +19,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+import real_rows
 from harness import Measurement
 
-from updraft.core.arguments import ARGUMENTS
-from updraft.core.files import load_module
-from updraft.core.interval import Interval
 from updraft.core.reports import ColumnDrift
-from updraft.core.schema import EVENT_DATE, FEATURES, LABEL, ROW_ID, feature_names
+from updraft.core.schema import EVENT_DATE, LABEL, ROW_ID, feature_names
 from updraft.core.sections import Drift
-from updraft.core.settings import REPO, settings
 from updraft.core.use_case import load_use_case
 from updraft.monitoring.bins import (
     Bins,
@@ -316,8 +312,8 @@ def evidently(path: str) -> None:
 
 
 def main() -> None:
-    flights = features("flights", "2013-01-01", "2013-12-31")
-    rentals = features("rentals", "2011-01-01", "2013-09-30", rows=24_000, drift=0.0)
+    flights = real_rows.features("flights", "2013-01-01", "2013-12-31")
+    rentals = real_rows.features("rentals", "2011-01-01", "2013-09-30", rows=24_000, drift=0.0)
     policy = load_use_case("flights").drift
     measurements: dict[str, Measurement] = {}
     parts = [
