@@ -314,6 +314,6 @@ def _what_changed(
         mean = window.sums / (rows - int(window.rows[-1]))
         usual, deviation = column["spread"]["level"]
         before, now = (column["centre"] + column["scale"] * each for each in (usual, mean))
-        each = deviation * column["scale"]
-        return f"the mean without extremes is {now:.4g}, that of blocks before {before:.4g} ± {each:.2g}"
+        usually = f"{before:.4g} ± {deviation * column['scale']:.2g}"
+        return f"the mean without extremes is {now:.4g}, that of blocks before {usually}"
     return "the shares of its values"
