@@ -196,6 +196,7 @@ def test_a_rollback_is_described_with_what_when_who_and_why() -> None:
     text = "the rollback from version 2 to version 1 at 2013-03-08 00:00 UTC by ada (late; wrong)"
     assert describe_rollback(rollback) == text
     assert "to no champion at" in describe_rollback(rollback._replace(to_version=None))
+    assert "from no champion to" in describe_rollback(rollback._replace(from_version=None))
 
 
 @pytest.mark.parametrize("version", [0, 5])

@@ -238,8 +238,11 @@ def current_hold(entries: Sequence[Entry]) -> Entry | None:
 
 def describe_rollback(rollback: Entry) -> str:
     """Say in one phrase what a rollback has done, when, by whom and why."""
-    target = f"version {rollback.to_version}" if rollback.to_version else "no champion"
+    taken, target = (
+        f"version {version}" if version else "no champion"
+        for version in (rollback.from_version, rollback.to_version)
+    )
     return (
-        f"the rollback from version {rollback.from_version} to {target} at "
+        f"the rollback from {taken} to {target} at "
         f"{rollback.time:%Y-%m-%d %H:%M} UTC by {rollback.by} ({'; '.join(rollback.reasons)})"
     )
