@@ -65,7 +65,12 @@ def invoices(spark: SparkSession, today: date) -> DataFrame:
 def use_case(flights: UseCase) -> UseCase:
     """Without ``matures``."""
     algorithms = {"lightgbm": Algorithm(fixed={"n_estimators": 5, "num_leaves": 4})}
-    update = {"window": 40, "algorithms": algorithms, "search": Search(folds=2, seed=1)}
+    update = {
+        "window": 40,
+        "holdout": 7,
+        "algorithms": algorithms,
+        "search": Search(folds=2, seed=1),
+    }
     return flights.model_copy(update={"model": flights.model.model_copy(update=update)})
 
 
