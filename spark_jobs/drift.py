@@ -12,6 +12,7 @@ def job(arguments: DriftArguments) -> DriftReport:
     """Report the drift of each column, and write a page that shows it."""
     from updraft.core.report_files import page_path, page_uri
     from updraft.core.schema import FEATURES, TRAIN_ROWS
+    from updraft.data.labels import with_complete_labels
     from updraft.data.ledger import DeltaLedger
     from updraft.data.session import session
     from updraft.data.tables import Table
@@ -55,7 +56,7 @@ def job(arguments: DriftArguments) -> DriftReport:
         trained_on = table.read(
             spark, TRAIN_ROWS, version=tags.features_version, table_id=tags.features_table
         )
-    newest_rows = features.where(days.predicate())
+    newest_rows = with_complete_labels(features.where(days.predicate()), use_case)
     current = with_outputs(newest_rows, answers(newest_rows, champion.folder, task), task).cache()
     scored = some_rows(trained_on, trained_on.count(), SCORED_ROWS)
     scored = with_outputs(scored, answers(scored, champion.folder, task), task).cache()

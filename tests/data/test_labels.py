@@ -10,7 +10,13 @@ from pyspark.sql import functions as F
 from updraft.core.interval import Interval, Unit
 from updraft.core.schema import FEATURES
 from updraft.core.use_case import UseCase
-from updraft.data.labels import IMMEDIATE, Maturity, labelled_share, newest_mature
+from updraft.data.labels import (
+    IMMEDIATE,
+    Maturity,
+    labelled_share,
+    newest_mature,
+    with_complete_labels,
+)
 from updraft.data.tables import Table
 
 DELAYS = [None, *(timedelta(hours=hours) for hours in (1, 23, 24, 25, 36, 24 * 14, 24 * 45))]
@@ -96,3 +102,21 @@ def test_the_newest_complete_partition_is_looked_for_in_the_present_table(
     ]:
         assert newest_mature(late, holdout_last) == newest
         assert newest_mature(flights, holdout_last) == newest_at_once
+
+
+def test_labels_that_are_still_coming_in_are_left_out(
+    spark: SparkSession, flights: UseCase
+) -> None:
+    """Monitoring would take the first of them for a drift of the label."""
+    today = datetime.now(UTC).date()
+    ages = (1, 14, 15, 16, 40)
+    rows = [(f"r{age}", today - timedelta(days=age), 1.0) for age in ages]
+    frame = spark.createDataFrame(rows, "row_id string, event_date date, label double")
+    target = flights.data.target
+    assert target is not None
+    late = target.model_copy(update={"matures": timedelta(days=14)})
+    data = flights.data.model_copy(update={"target": late})
+    use_case = flights.model_copy(update={"data": data})
+    found = with_complete_labels(frame, use_case).where("label IS NOT NULL").collect()
+    assert sorted(row["row_id"] for row in found) == ["r15", "r16", "r40"]
+    assert with_complete_labels(frame, flights).where("label IS NULL").count() == 0

@@ -8,7 +8,7 @@ from pyspark.sql import functions as F
 
 from updraft.core.interval import Interval, Unit, on_days
 from updraft.core.kinds import Task
-from updraft.core.schema import FEATURES, LABEL
+from updraft.core.schema import EVENT_DATE, FEATURES, LABEL
 from updraft.core.use_case import UseCase
 from updraft.data.session import session
 from updraft.data.tables import Table, partitions_of
@@ -90,6 +90,19 @@ def newest_mature(use_case: UseCase, holdout_last: date) -> date:
         if labelled:
             return labelled[-1]
     return holdout_last if maturity.delay is None else min(holdout_last, newest)
+
+
+def with_complete_labels(frame: DataFrame, use_case: UseCase) -> DataFrame:
+    """The rows, without labels in the partitions whose labels are still coming in.
+
+    Those that are known early are not like the others: who pays in time does so first.
+    """
+    if not use_case.task.traits.has_target or use_case.unit is None:
+        return frame
+    newest = Maturity.of(use_case).known(None)
+    if newest is None:
+        return frame
+    return frame.withColumn(LABEL, F.when(F.col(EVENT_DATE) <= F.lit(newest), F.col(LABEL)))
 
 
 def labelled_share(labelled: int, rows: int) -> str:

@@ -503,15 +503,14 @@ def _check_gain(evidence: Evidence, policy: Gate) -> list[str]:
 
 def _looks_text(evidence: Evidence, policy: Gate) -> str:
     """Why the confidence of the interval is higher than that of the policy."""
-    others = evidence.look - 1
-    if not others:
+    if evidence.look == 1:
         return ""
-    were = "1 other challenger was" if others == 1 else f"{others} other challengers were"
+    confidence = confidence_at(policy.confidence, evidence.look)
     last = evidence.holdout.last
-    fresh = f" on partitions after {last}" if last else " on keys that no holdout has had"
+    fresh = f"a holdout after {last} is fresh" if last else "the keys of a snapshot are never fresh"
     return (
-        f". {were} judged on rows of this holdout before: the first has an interval of "
-        f"{100 * policy.confidence:.4g} %,{fresh} the next one, too"
+        f". It is challenger number {evidence.look} on rows of this holdout, so the interval is at "
+        f"{100 * confidence:.4g} % instead of {100 * policy.confidence:.4g} %; {fresh}"
     )
 
 
