@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
+from scipy import stats
 
 from updraft.core.errors import UpdraftError
 from updraft.core.reports import ColumnDrift
@@ -23,6 +24,7 @@ from updraft.monitoring.drift import (
     has_drifted,
     output_columns,
     reference,
+    significant,
     training_reference,
     with_outputs,
     with_window,
@@ -169,6 +171,40 @@ def test_a_use_case_has_drifted_from_min_columns_on(
         for n in range(4)
     ]
     assert has_drifted(columns, Drift(min_columns=2)) is expected
+
+
+@pytest.mark.parametrize(
+    ("p_values", "drifted"),
+    [
+        ([], set()),
+        ([0.05], {0}),
+        ([0.051], set()),
+        # The smallest of four must be at most 0.05 / 4, the second 0.05 * 2 / 4, ...
+        ([0.0125, 0.9, 0.9, 0.9], {0}),
+        ([0.0126, 0.9, 0.9, 0.9], set()),
+        ([0.9, 0.025, 0.024, 0.9], {1, 2}),
+        ([0.9, 0.026, 0.024, 0.9], set()),
+        ([0.9, 0.026, 0.024, 0.037], {1, 2, 3}),
+    ],
+)
+def test_the_more_columns_have_drifted_the_less_each_must_show(
+    p_values: list[float], drifted: set[int]
+) -> None:
+    by_name = {str(n): p_value for n, p_value in enumerate(p_values)}
+    assert significant(by_name, 0.05) == {str(n) for n in drifted}
+
+
+@pytest.mark.parametrize("dependent", [False, True])
+def test_any_false_alarm_is_as_rare_as_asked_for(dependent: bool) -> None:
+    rng = np.random.default_rng(6)
+    alarms = 0
+    for _ in range(2000):
+        values = rng.normal(size=12)
+        if dependent:
+            values = 0.9 * rng.normal() + np.sqrt(1 - 0.81) * values
+        by_name = {str(n): float(each) for n, each in enumerate(stats.norm.sf(values))}
+        alarms += bool(significant(by_name, 0.05))
+    assert alarms / 2000 <= 0.065
 
 
 def test_all_features_and_the_label_are_monitored(train: DataFrame, flights: UseCase) -> None:

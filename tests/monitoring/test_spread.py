@@ -1,6 +1,5 @@
 """The spread of blocks: laws that do not change hardly ever drift, laws that do are found."""
 
-import itertools
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,6 @@ from updraft.monitoring.spread import (
     Comparison,
     compare_column,
     psi,
-    rejected,
     spread,
 )
 
@@ -161,37 +159,3 @@ def test_without_blocks_the_chance_of_independent_rows_decides() -> None:
     assert stats.kstest(p_values, "uniform").pvalue > 0.01
     changed = compare_column(np.array([500, 500]), np.array([90, 10]), None, None)
     assert changed.p_value(PSI) < 1e-6
-
-
-def test_the_procedure_is_holms_for_one_and_its_first_steps_by_hand() -> None:
-    assert rejected([0.001, 0.02, 0.04], 1, 0.05) == [True, True, True]
-    assert rejected([0.02, 0.02, 0.04], 1, 0.05) == [False, False, False]
-    # Two wrong ones allowed at 5 %: 2 * 0.05 / 4 = 0.025 for the first two, then 0.0333, 0.05.
-    assert rejected([0.02, 0.2, 0.024, 0.03], 2, 0.05) == [True, False, True, True]
-    assert rejected([], 1, 0.05) == []
-
-
-@pytest.mark.parametrize("at_least", [1, 2, 3])
-@pytest.mark.parametrize("dependent", [False, True])
-def test_so_many_false_rejections_are_as_rare_as_asked_for(at_least: int, dependent: bool) -> None:
-    rng = np.random.default_rng(6)
-    often = []
-    for _ in range(2000):
-        common = rng.normal()
-        values = rng.normal(size=12)
-        if dependent:
-            values = 0.9 * common + np.sqrt(1 - 0.81) * values
-        rejections = rejected(list(stats.norm.sf(values)), at_least, 0.05)
-        often.append(sum(rejections) >= at_least)
-    assert np.mean(often) <= 0.065
-
-
-def test_more_evidence_never_rejects_less() -> None:
-    values = [0.0001, 0.004, 0.011, 0.03, 0.2]
-    for p_values in itertools.permutations(values, 4):
-        before = rejected(list(p_values), 2, 0.05)
-        for position in range(4):
-            smaller = [*p_values]
-            smaller[position] /= 10
-            after = rejected(smaller, 2, 0.05)
-            assert all(now or not then for then, now in zip(before, after, strict=True))

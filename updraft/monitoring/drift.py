@@ -4,12 +4,13 @@ What is monitored are the features, the label and the champion's outputs. ``spre
 compared and why, ``counting`` how rows are counted.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
+from scipy import stats
 
 from updraft.core.errors import UpdraftError
 from updraft.core.kinds import Task
@@ -24,7 +25,6 @@ from updraft.monitoring.spread import (
     Comparison,
     Spread,
     compare_column,
-    rejected,
     shape_bound,
     spread,
 )
@@ -252,21 +252,18 @@ def judge(
     windows: dict[str, Window],
     policy: Drift,
 ) -> list[ColumnDrift]:
-    """Decide which columns have drifted.
-
-    If nothing has changed, ``drift.min_columns`` or more of them have with a chance of at most
-    ``drift.false_alarms``, however many columns there are and however they depend on each other.
-    """
-    judged = [name for name, comparison in comparisons.items() if not comparison.reason]
-    p_values = [comparisons[name].p_value(policy.psi) for name in judged]
-    drifted = dict(
-        zip(judged, rejected(p_values, policy.min_columns, policy.false_alarms), strict=True)
-    )
-    error = policy.false_alarms * min(1.0, policy.min_columns / max(len(judged), 1))
+    """Decide which columns have drifted, see ``significant``."""
+    p_values = {
+        name: comparison.p_value(policy.psi)
+        for name, comparison in comparisons.items()
+        if not comparison.reason
+    }
+    drifted = significant(p_values, policy.false_alarms)
+    error = policy.false_alarms * max(len(drifted), 1) / max(len(p_values), 1)
     columns = []
     for name, comparison in comparisons.items():
-        is_judged = name in drifted
-        has_drifted = drifted.get(name, False)
+        is_judged = name in p_values
+        has_drifted = name in drifted
         reason = comparison.reason
         if has_drifted:
             reason = _what_changed(comparison, stored[name], windows[name], policy)
@@ -281,6 +278,19 @@ def judge(
             )
         )
     return columns
+
+
+def significant(p_values: Mapping[str, float], error: float) -> set[str]:
+    """The columns that have drifted, by the p-value of each.
+
+    A share of ``error`` of them is expected to be wrong; so if nothing has changed, any has with
+    that chance. Source: Benjamini and Hochberg, Controlling the false discovery rate, Journal of
+    the Royal Statistical Society B 57, 1995.
+    """
+    if not p_values:
+        return set()
+    adjusted = stats.false_discovery_control(list(p_values.values()))
+    return {name for name, each in zip(p_values, adjusted, strict=True) if each <= error}
 
 
 def _bound(column: ColumnReference, window: Window, policy: Drift, error: float) -> float:

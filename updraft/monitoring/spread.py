@@ -21,7 +21,6 @@ Statistical properties of the population stability index, Journal of Risk Model 
 Where there are no blocks, as in a snapshot, this alone decides.
 """
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple, TypedDict
 
 import numpy as np
@@ -260,21 +259,3 @@ def _homogeneity(train: Counts, window: Counts) -> float:
     expected = table.sum(axis=1, keepdims=True) * both[used] / both.sum()
     statistic = ((table - expected) ** 2 / expected).sum()
     return float(stats.chi2.sf(statistic, bins - 1))
-
-
-def rejected(p_values: Sequence[float], at_least: int, error: float) -> list[bool]:
-    """Which hypotheses are rejected.
-
-    The chance that ``at_least`` or more true ones are rejected is at most ``error``, however the
-    p-values depend on each other: the step-down procedure of Lehmann and Romano (Generalizations
-    of the familywise error rate, Annals of Statistics 33, 2005, theorem 2.2).
-    With ``at_least`` 1 it is Holm's.
-    """
-    number = len(p_values)
-    found = [False] * number
-    for rank, position in enumerate(np.argsort(p_values, kind="stable"), 1):
-        left = number if rank <= at_least else number + at_least - rank
-        if p_values[position] > at_least * error / left:
-            break
-        found[position] = True
-    return found

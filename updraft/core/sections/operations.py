@@ -43,8 +43,8 @@ class Drift(Strict):
         0.05,
         gt=0,
         le=0.5,
-        description="Share of windows without drift in which min_columns columns may drift by "
-        "chance.",
+        description="Share of the drifted columns that may be wrong; without drift, the share of "
+        "windows in which any column may drift by chance.",
     )
 
 
