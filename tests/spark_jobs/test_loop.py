@@ -588,13 +588,14 @@ def trained_again(first: Run, without_carrier: WithoutCarrier) -> Report:
 def test_what_was_rolled_back_is_refused_when_it_is_trained_again(
     trained_again: Report, second_champion: int
 ) -> None:
-    """Nothing but the rollback speaks against it: the gate has let in the same file before."""
+    """The gate has let in the same file before; besides, it is a further look at the holdout."""
     assert isinstance(trained_again, GateReport)
     assert trained_again.challenger > second_champion
-    hold, bar = trained_again.reasons
+    hold, bar, *others = trained_again.reasons
     assert hold.startswith(f"promotions are held by the rollback from version {second_champion} ")
     assert bar.startswith(f"its model file is that of version {second_champion}, which is barred")
     assert "(complaints)" in bar
+    assert all("is not significantly above" in reason for reason in others), others
 
 
 def test_entries_of_the_ledger_cannot_be_changed_or_deleted(
