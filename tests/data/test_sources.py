@@ -55,7 +55,7 @@ BASE: dict[str, Any] = {
         "target": {"name": "amount", "sql": "`amount (EUR)`", "description": "the amount"},
     },
     "model": {"window": 3, "holdout": 1, "algorithms": {"linear_regression": {}}},
-    "gate": {"floors": {"rmse": 10}, "min_gain": 0},
+    "gate": {"floors": {"rmse": 10}, "min_gain": 0, "unit": "row"},
 }
 FEATURES_SQL = "SELECT row_id, event_time, who, `no. of items` FROM clean"
 SUITE = {
@@ -500,7 +500,7 @@ def test_a_snapshot_keeps_its_split(
         kind="binary",
         schedule=None,
         model={"holdout": 0.25, "algorithms": {"logistic_regression": {}}},
-        gate={"floors": {"auc": 0.5}, "min_gain": 0},
+        gate={"floors": {"auc": 0.5}, "min_gain": 0, "unit": "row"},
     )
     file = landing / "a.csv"
     first_snapshot = HEADER + "".join(f"x,{n},{1 + n % 2},1,\n" for n in range(80))
@@ -548,7 +548,7 @@ def test_features_that_look_back_do_not_depend_on_the_order_of_partitions(
         {"history": 4, "target": None},
         kind="clustering",
         model={"window": 3, "holdout": 1, "algorithms": {"k_means": {}}},
-        gate={"floors": {"silhouette": 0.1}, "min_gain": 0},
+        gate={"floors": {"silhouette": 0.1}, "min_gain": 0, "unit": "row"},
     )
     (use_case.folder / "features.sql").write_text(
         "SELECT concat_ws('|', n.who, d.event_date) AS row_id, "

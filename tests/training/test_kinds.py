@@ -32,6 +32,7 @@ from updraft.evaluation.evidence import training_rows
 from updraft.evaluation.judging import important_features
 from updraft.models.tracking import connect, load_json
 from updraft.models.versions import RegisteredVersion, VersionTags, registered
+from updraft.monitoring.drift import output_columns
 from updraft.training.search import check_rows
 from updraft.training.windows import KeySplit, split_data
 
@@ -446,7 +447,9 @@ def test_the_evidence_shows_how_complete_and_how_new_the_labels_are(loop: Loop) 
 def test_drift_is_finite_and_about_what_can_drift(loop: Loop) -> None:
     report = loop.first["drift"]
     columns_of_kinds = {"recommendation": {"label", "user", "item"}, "clustering": {"x", "y"}}
-    columns = columns_of_kinds.get(loop.case.kind, {"x", "y", "constant", "place"})
+    columns = columns_of_kinds.get(loop.case.kind, {"x", "y", "constant", "place", "label"})
+    if loop.case.kind != "recommendation":
+        columns |= set(output_columns(loop.use_case.task))
     assert {drifted.column for drifted in report.columns} == columns
     assert all(np.isfinite(drifted.psi) for drifted in report.columns)
     json.loads(report.model_dump_json())
