@@ -75,7 +75,7 @@ class DemoRun(Loop):
             self.api.pause(self.dag("training"), False)
             run_id = self._run("training", {"end": str(end)}, say)
             say(self.verdict(run_id))
-        with self.step("Training again on the same rows, a simpler model") as say:
+        with self.step("Training again on the same rows, another algorithm") as say:
             report_file = report_uri(self.dag("training"), run_id, "search_and_fit")
             trained = SearchAndFitReport.read(report_file).algorithm
             algorithms = [name for name in self.use_case.model.algorithms if name != trained]
