@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+from lightgbm import LGBMClassifier, LGBMRegressor
 
 from updraft.core.evidence import (
     Audit,
@@ -17,6 +18,7 @@ from updraft.core.evidence import (
     Labels,
     sha256,
 )
+from updraft.core.kinds import Task
 from updraft.core.metrics import metric_of
 from updraft.core.schema import FEATURES
 from updraft.core.sections import Gate
@@ -24,9 +26,10 @@ from updraft.core.sections.gate import ROW
 from updraft.decisions.gate import Case, decide
 from updraft.decisions.looks import confidence_at
 from updraft.evaluation.intervals import Units, gain_interval, number_of_units
-from updraft.evaluation.metrics import Statistic
+from updraft.evaluation.metrics import Answers, Statistic, statistics
 
 Floats = npt.NDArray[np.float64]
+Kind = Literal["binary", "regression"]
 
 CONFIDENCE = 0.95
 TRAINING_ROWS = 4000
@@ -41,6 +44,20 @@ def policy(metric: str, **keys: float) -> Gate:
     return Gate(metric=metric, rule="better", floors={metric: floor}, min_rows=500, **keys)
 
 
+def fit(kind: Kind, x: Any, y: Any, seed: int, **parameters: float) -> Any:
+    """A small model, on one thread; only ``seed`` makes it different from the next one."""
+    estimator = LGBMRegressor if kind == "regression" else LGBMClassifier
+    shared = {"n_estimators": 60, "subsample": 0.8, "subsample_freq": 1, "n_jobs": 1, "verbose": -1}
+    return estimator(random_state=seed, **shared, **parameters).fit(x, y)
+
+
+def judge(kind: Kind, metric: str, model: Any, x: Any, y: Floats) -> Statistic:
+    """The metric of a model on rows with labels ``y``, shape (rows,)."""
+    scores = model.predict(x) if kind == "regression" else model.predict_proba(x)[:, 1]
+    answers = Answers(y, np.asarray(scores, float)[:, None], threshold=0.5)
+    return statistics(Task(kind), answers)[metric]
+
+
 @dataclass(frozen=True)
 class Comparison:
     """A challenger and its champion, judged on one holdout.
@@ -48,7 +65,7 @@ class Comparison:
     ``units``: the number of each row's unit. ``unit``: what that is, as in ``gate.unit``.
     """
 
-    kind: Literal["binary", "regression"]
+    kind: Kind
     metric: str
     judged: list[Statistic]  # The challenger comes first.
     labels: Floats

@@ -9,7 +9,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,6 @@ from updraft.monitoring.bins import (
 )
 from updraft.monitoring.counting import ColumnCounts
 from updraft.monitoring.drift import Reference, Window, column_reference, has_drifted, judge
-from updraft.monitoring.spread import compare_column
 
 DAYS = 60  # Of training.
 WEEK = 7
@@ -47,7 +46,7 @@ WIDE_COLUMNS = 200
 Shift = Callable[[pd.DataFrame], pd.DataFrame]
 
 
-def count(frame: pd.DataFrame, bins: dict[str, Bins]) -> dict[str, ColumnCounts]:
+def count(frame: pd.DataFrame, bins: Mapping[str, Bins]) -> dict[str, ColumnCounts]:
     """The counts of each column by partition, as ``updraft.monitoring.counting`` makes them."""
     day, days = pd.factorize(frame[EVENT_DATE], sort=True)
     counts = {}
@@ -56,7 +55,8 @@ def count(frame: pd.DataFrame, bins: dict[str, Bins]) -> dict[str, ColumnCounts]
         size = number_of_bins(column)
         rows = np.bincount(day * size + found, minlength=len(days) * size)
         sums = None if scaled is None else np.bincount(day, scaled, len(days))
-        counts[name] = ColumnCounts(rows.reshape(len(days), size), sums)
+        of_column = ColumnCounts(rows.reshape(len(days), size), sums)
+        counts[name] = of_column.only_labelled() if name == LABEL else of_column
     return counts
 
 
@@ -77,22 +77,12 @@ class Champion:
     def trained_on(cls, train: pd.DataFrame, columns: list[str], window: int) -> "Champion":
         bins = {name: make_bins(train[name]) for name in columns}
         counts = count(train, bins)
-        return cls(
-            {name: column_reference(bins[name], counts[name], window, name) for name in columns}
-        )
+        return cls({name: column_reference(bins[name], counts[name], window) for name in columns})
 
     def verdicts(self, newest: pd.DataFrame, policy: Drift) -> list[ColumnDrift]:
-        bins: dict[str, Bins] = dict(self.reference)  # type: ignore[arg-type]
-        windows = {}
-        comparisons = {}
-        for name, counts in count(newest, bins).items():
-            kept = counts.only_labelled() if name == LABEL else counts
-            sums = None if kept.sums is None else float(kept.sums.sum())
-            windows[name] = Window(kept.rows.sum(axis=0), sums)
-            column = self.reference[name]
-            rows = np.asarray(column["rows"])
-            comparisons[name] = compare_column(rows, windows[name].rows, sums, column.get("spread"))
-        return judge(comparisons, self.reference, windows, policy)
+        counted = count(newest, self.reference)
+        windows = {name: Window.of(counts) for name, counts in counted.items()}
+        return judge(self.reference, windows, policy)
 
     def drifted(self, newest: pd.DataFrame, policy: Drift) -> bool:
         return has_drifted(self.verdicts(newest, policy), policy) is True

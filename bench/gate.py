@@ -1,8 +1,9 @@
 """How often the gate is wrong: on a retrained champion, and on a challenger that is truly better.
 
-Models (LightGBM), metrics, bootstrap and gate are the real ones. The rows are drawn from a known
-distribution, because only then is the true gain known: that on very many rows. Each rate is
-compared with that of the usual rule: promote whatever has the better metric.
+Models (LightGBM), metrics, intervals and gate are the real ones. The rows are those of use cases,
+which depend on each other, and others from a known distribution, of which the true gain is known:
+that on very many rows. Each rate is compared with that of the usual rule: promote whatever has the
+better metric.
 """
 
 import os
@@ -10,24 +11,22 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import Any, Literal
+from typing import Any
 
 import harness
 import numpy as np
 import pandas as pd
 import real_rows
-from compared import Comparison, Floats, policy
+from compared import TRAINING_ROWS, Comparison, Floats, Kind, fit, judge, policy
 from harness import Measurement
-from lightgbm import LGBMClassifier, LGBMRegressor
 
 from updraft.core.evidence import Gain
-from updraft.core.kinds import Task
 from updraft.core.metrics import metric_of
 from updraft.core.schema import EVENT_DATE, LABEL, ROW_ID, feature_names
 from updraft.core.sections import Gate
 from updraft.core.sections.gate import PARTITION
 from updraft.decisions.gate import units_needed
-from updraft.evaluation.metrics import Answers, Statistic, statistics
+from updraft.evaluation.metrics import Statistic
 
 SEEDS = 200
 TWINS = 5  # Challengers on each holdout of a series.
@@ -35,7 +34,6 @@ LOOKS = 20
 PILOT_DAYS = 30
 DAY_NUMBER = "__day"  # Days since the first.
 PILOTS = 10  # Holdouts on which the error of the gain is estimated.
-TRAINING_ROWS = 4000
 HOLDOUT_ROWS = 2000
 MANY_ROWS = 200_000  # Enough to know the true gain.
 ALL_COLUMNS = list(range(8))  # Those of the better challenger.
@@ -49,7 +47,7 @@ class Study:
     ``strength``: how strong the signal is that only the better challenger sees.
     """
 
-    kind: Literal["binary", "regression"]
+    kind: Kind
     metric: str
     strength: float
 
@@ -67,26 +65,10 @@ class Study:
         return x, (rng.random(rows) < 1 / (1 + np.exp(1 - signal))).astype(float)
 
     def fit(self, x: Floats, y: Floats, columns: list[int], seed: int) -> Any:
-        estimator = LGBMRegressor if self.kind == "regression" else LGBMClassifier
-        model = estimator(
-            n_estimators=60,
-            num_leaves=15,
-            learning_rate=0.1,
-            subsample=0.8,
-            subsample_freq=1,
-            random_state=seed,
-            n_jobs=1,
-            verbose=-1,
-        )
-        return model.fit(x[:, columns], y)
+        return fit(self.kind, x[:, columns], y, seed, num_leaves=15, learning_rate=0.1)
 
     def judge(self, model: Any, x: Floats, y: Floats, columns: list[int]) -> Statistic:
-        if self.kind == "regression":
-            scores = model.predict(x[:, columns])
-        else:
-            scores = model.predict_proba(x[:, columns])[:, 1]
-        answers = Answers(y, np.asarray(scores, float)[:, None], threshold=0.5)
-        return statistics(Task(self.kind), answers)[self.metric]
+        return judge(self.kind, self.metric, model, x[:, columns], y)
 
     def compare(self, judged: list[Statistic], y: Floats) -> "Comparison":
         """Compare two models; each row of a distribution is independent."""
@@ -207,7 +189,7 @@ class Series:
     name: str
     days: tuple[str, str]
     sample_rows: int | None
-    kind: Literal["binary", "regression"]
+    kind: Kind
     metric: str
     train: int
     holdout: int
@@ -234,30 +216,23 @@ class Series:
 
     def fit(self, start: int, seed: int, columns: list[str], days: int | None = None) -> Any:
         train = self.between(start - (days or self.train), start)
-        estimator = LGBMRegressor if self.kind == "regression" else LGBMClassifier
-        model = estimator(
-            n_estimators=60,
+        return fit(
+            self.kind,
+            train[columns],
+            train[LABEL],
+            seed,
             num_leaves=31,
             min_child_samples=80,
-            subsample=0.8,
-            subsample_freq=1,
             colsample_bytree=0.8,
-            random_state=seed,
-            n_jobs=1,
-            verbose=-1,
         )
-        return model.fit(train[columns], train[LABEL])
 
     def compare(self, holdout: pd.DataFrame, models: list[tuple[Any, list[str]]]) -> Comparison:
         """Compare the first of two models with the second, each with its columns."""
         labels = holdout[LABEL].to_numpy(float)
-        judged = []
-        for model, columns in models:
-            x = holdout[columns]
-            is_binary = self.kind == "binary"
-            scores = model.predict_proba(x)[:, 1] if is_binary else model.predict(x)
-            answers = Answers(labels, np.asarray(scores, float)[:, None], threshold=0.5)
-            judged.append(statistics(Task(self.kind), answers)[self.metric])
+        judged = [
+            judge(self.kind, self.metric, model, holdout[columns], labels)
+            for model, columns in models
+        ]
         units = holdout[DAY_NUMBER].to_numpy()
         return Comparison(self.kind, self.metric, judged, labels, units, PARTITION)
 

@@ -122,6 +122,11 @@ class Gain(Strict):
     confidence: float
     error: float
 
+    @property
+    def interval(self) -> str:
+        """The interval in words."""
+        return f"{100 * self.confidence:.4g} % interval {self.lower:+.4f} to {self.upper:+.4f}"
+
 
 class Slice(Strict):
     """The gain on the rows of one group: those that have ``value`` in ``column``."""

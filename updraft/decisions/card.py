@@ -97,8 +97,7 @@ def _holdout_rows(holdout: Holdout) -> str:
 
 
 def _gain_line(gain: Gain) -> str:
-    interval = f"{100 * gain.confidence:.4g} % interval {gain.lower:+.4f} to {gain.upper:+.4f}"
-    return f"Gain in {gain.metric}: {gain.value:+.4f} ({interval})"
+    return f"Gain in {gain.metric}: {gain.value:+.4f} ({gain.interval})"
 
 
 def _metrics_table(evidence: Evidence) -> str:

@@ -644,8 +644,7 @@ def _check_baseline(evidence: Evidence, policy: Gate) -> list[str]:
 
 
 def _gain_text(gain: Gain) -> str:
-    interval = f"{100 * gain.confidence:.4g} % interval {gain.lower:+.4f} to {gain.upper:+.4f}"
-    return f"gain in {gain.metric} of {gain.value:+.4f} ({interval})"
+    return f"gain in {gain.metric} of {gain.value:+.4f} ({gain.interval})"
 
 
 def _approval(evidence: Evidence, policy: Gate) -> str:

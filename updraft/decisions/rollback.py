@@ -153,8 +153,8 @@ def previous_champion(use_case: UseCase, entries: list[Entry]) -> int:
     if previous is None:
         raise UpdraftError(
             f"rollback of {use_case.name}: version {current} is the first champion. Nothing "
-            f"was changed. With --to {NOBODY} there will be no champion, and the next model only "
-            "has to pass the floors."
+            f"was changed. With --to {NOBODY} there will be no champion, and the next model is "
+            "judged as a first one."
         )
     return previous
 

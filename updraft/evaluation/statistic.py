@@ -1,4 +1,4 @@
-"""Metrics as functions of row weights: the same code for all rows, a slice, or a resample."""
+"""Metrics as functions of row weights: the same code for all rows, or some of them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

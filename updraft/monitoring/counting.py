@@ -4,7 +4,7 @@ Spark hands batches of rows to numpy, because its own expressions take a compari
 each column of each row. A task returns one row of counts for each partition that it has seen.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Self
@@ -16,7 +16,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from updraft.core.schema import EVENT_DATE, ROW_ID, quote
+from updraft.core.schema import EVENT_DATE, LABEL, ROW_ID, quote
 from updraft.monitoring.bins import Bins, bins_of_numbers, bins_of_texts, number_of_bins, positions
 
 Counts = npt.NDArray[np.int64]
@@ -75,11 +75,12 @@ def some_rows(frame: DataFrame, rows: int, limit: int) -> DataFrame:
 
 
 def count(
-    frame: DataFrame, bins: dict[str, Bins]
+    frame: DataFrame, bins: Mapping[str, Bins]
 ) -> tuple[list[date | None], dict[str, ColumnCounts]]:
     """The partitions of a frame in order, and the counts of each column with bins.
 
-    A frame without ``event_date`` counts as one partition, whose day is None.
+    A frame without ``event_date`` counts as one partition, whose day is None. Of the label, rows
+    without one are not counted.
     """
     columns = list(bins)
     has_days = EVENT_DATE in frame.columns
@@ -115,10 +116,11 @@ def count(
     for number, name in enumerate(columns):
         of_bins = [by_day[day][0][edges[number] : edges[number + 1]] for day in days]
         of_sums = [by_day[day][1][number] for day in days]
-        counted[name] = ColumnCounts(
+        of_column = ColumnCounts(
             rows=np.array(of_bins, dtype=np.int64).reshape(len(days), sizes[number]),
             sums=np.array(of_sums) if "edges" in bins[name] else None,
         )
+        counted[name] = of_column.only_labelled() if name == LABEL else of_column
     return days, counted
 
 

@@ -108,15 +108,11 @@ def reference(train: DataFrame, columns: list[str], window: int | None) -> Refer
         return {}
     bins = make_bins(train, columns)
     _, counted = count(train, bins)
-    return {name: column_reference(bins[name], counted[name], window, name) for name in columns}
+    return {name: column_reference(bins[name], counted[name], window) for name in columns}
 
 
-def column_reference(
-    bins: Bins, counts: ColumnCounts, window: int | None, name: str
-) -> ColumnReference:
+def column_reference(bins: Bins, counts: ColumnCounts, window: int | None) -> ColumnReference:
     """What is stored of one column, from its bins and what was counted in the training rows."""
-    if name == LABEL:
-        counts = counts.only_labelled()
     column: ColumnReference = {**bins, "rows": counts.rows.sum(axis=0).tolist()}  # type: ignore[typeddict-item]
     if window is not None:
         column["spread"] = spread(counts, window)
@@ -192,8 +188,7 @@ def with_window(stored: Reference, train: DataFrame, window: int | None) -> Refe
         if name in entities:
             found |= entity_reference(train, [name], window)
             continue
-        counts = counted[name].only_labelled() if name == LABEL else counted[name]
-        found[name] = {**column, "spread": spread(counts, window or 1)}
+        found[name] = {**column, "spread": spread(counted[name], window or 1)}
     return found
 
 
@@ -203,6 +198,12 @@ class Window(NamedTuple):
     rows: np.ndarray[Any, Any]
     sums: float | None
 
+    @classmethod
+    def of(cls, counts: ColumnCounts) -> "Window":
+        """All partitions together."""
+        sums = None if counts.sums is None else float(counts.sums.sum())
+        return cls(counts.rows.sum(axis=0), sums)
+
 
 def compare(
     frame: DataFrame, stored: Reference, policy: Drift, trained_on: DataFrame
@@ -211,13 +212,7 @@ def compare(
 
     ``trained_on`` are the training rows, whose entities are known.
     """
-    comparisons = {}
-    windows = _windows(frame, stored, trained_on)
-    for name, column in stored.items():
-        rows = np.asarray(column["rows"])
-        newest = windows[name]
-        comparisons[name] = compare_column(rows, newest.rows, newest.sums, column.get("spread"))
-    columns = judge(comparisons, stored, windows, policy)
+    columns = judge(stored, _windows(frame, stored, trained_on), policy)
     return sorted(columns, key=lambda column: (not column.drifted, -column.psi, column.column))
 
 
@@ -231,10 +226,7 @@ def _windows(frame: DataFrame, stored: Reference, trained_on: DataFrame) -> dict
         else:
             bins[name] = column
     _, counted = count(frame, bins) if bins else ([], {})
-    for name, counts in counted.items():
-        rows = (counts.only_labelled() if name == LABEL else counts).rows.sum(axis=0)
-        sums = None if counts.sums is None else float(counts.sums.sum())
-        windows[name] = Window(rows, sums)
+    windows |= {name: Window.of(counts) for name, counts in counted.items()}
     return windows
 
 
@@ -246,13 +238,17 @@ def _known_and_new(frame: DataFrame, trained_on: DataFrame, name: str) -> np.nda
     return np.array([rows - new_rows, new_rows])
 
 
-def judge(
-    comparisons: dict[str, Comparison],
-    stored: Reference,
-    windows: dict[str, Window],
-    policy: Drift,
-) -> list[ColumnDrift]:
-    """Decide which columns have drifted, see ``significant``."""
+def judge(stored: Reference, windows: dict[str, Window], policy: Drift) -> list[ColumnDrift]:
+    """Decide which columns of the reference have drifted, see ``significant``."""
+    comparisons = {
+        name: compare_column(
+            np.asarray(column["rows"]),
+            windows[name].rows,
+            windows[name].sums,
+            column.get("spread"),
+        )
+        for name, column in stored.items()
+    }
     p_values = {
         name: comparison.p_value(policy.psi)
         for name, comparison in comparisons.items()
