@@ -4,6 +4,7 @@ import json
 import os
 from pathlib import Path
 
+from updraft.cli import airflow_database
 from updraft.core.settings import REPO
 
 
@@ -13,6 +14,7 @@ def airflow_variables(address: str, folder: Path, secrets: dict[str, str]) -> di
     ``address``: the server's, empty for DAGs that run without a scheduler. ``folder``: the servers'
     own.
     """
+    connect_args = f"{airflow_database.__name__}.CONNECT_ARGS"
     airflow_home = folder / ("airflow" if address else "run")
     spark = {
         "conn_type": "spark",
@@ -33,9 +35,9 @@ def airflow_variables(address: str, folder: Path, secrets: dict[str, str]) -> di
         "AIRFLOW__CORE__FERNET_KEY": secrets["fernet_key"],
         "AIRFLOW__API__SECRET_KEY": secrets["api_secret"],
         "AIRFLOW__API_AUTH__JWT_SECRET": secrets["jwt_secret"],
-        # SQLite has one writer at a time; without a timeout the others give up after 5 s.
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{airflow_home / 'airflow.db'}"
-        "?timeout=60",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{airflow_home / 'airflow.db'}",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS": connect_args,
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS_ASYNC": connect_args,
         # A worker that starts a task while the servers start waits a minute and more for the API;
         # by default it gives up after 15 s, and the task has failed for good.
         "AIRFLOW__WORKERS__EXECUTION_API_RETRIES": "8",
