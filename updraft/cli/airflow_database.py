@@ -4,6 +4,7 @@ Airflow imports ``CONNECT_ARGS`` by its setting ``[database] sql_alchemy_connect
 process that opens the database; with it comes the listener below.
 """
 
+import sqlite3
 from typing import Any
 
 from sqlalchemy import Connection, Engine, event
@@ -22,6 +23,6 @@ def begin_to_write(connection: Connection, _: str) -> None:
     it then answered 503, and deleted runs that its scheduler was updating, which ended the
     scheduler.
     """
-    in_transaction = connection.connection.driver_connection.in_transaction
-    if connection.dialect.name == "sqlite" and not in_transaction:
+    driver = connection.connection.driver_connection
+    if isinstance(driver, sqlite3.Connection) and not driver.in_transaction:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
