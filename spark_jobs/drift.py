@@ -1,6 +1,6 @@
 """Compare the newest partitions with the rows that the champion was trained on."""
 
-from updraft.core.arguments import DriftArguments
+from updraft.core.arguments import MonitoringArguments
 from updraft.core.interval import Interval
 from updraft.core.job import run_job
 from updraft.core.reports import DriftReport
@@ -8,7 +8,7 @@ from updraft.core.reports import DriftReport
 SCORED_ROWS = 200_000  # Training rows that the champion scores, to know its usual outputs.
 
 
-def job(arguments: DriftArguments) -> DriftReport:
+def job(arguments: MonitoringArguments) -> DriftReport:
     """Report the drift of each column, and write a page that shows it."""
     from updraft.core.report_files import page_path, page_uri
     from updraft.core.schema import FEATURES, TRAIN_ROWS
@@ -87,4 +87,4 @@ def job(arguments: DriftArguments) -> DriftReport:
 
 
 if __name__ == "__main__":
-    run_job(DriftArguments, job, __doc__)
+    run_job(MonitoringArguments, job, __doc__)

@@ -112,10 +112,21 @@ class TrainingArguments(JobArguments):
         return self
 
 
-class DriftArguments(JobArguments):
-    """The arguments of a job that compares the newest partitions with the training rows."""
+class MonitoringArguments(JobArguments):
+    """The arguments of a job that compares the newest partitions with what the champion knows."""
 
     window: str | None = Field(None, description="another drift.window, in partitions")
+    start: OptionalText = Field(
+        None, description="first day of a history of past days; without it, the newest day alone"
+    )
+    end: OptionalText = Field(None, description="last day of that history, included")
+
+    @property
+    def replayed(self) -> Interval | None:
+        """The past days to look at, each as if it were the newest; None for the newest day."""
+        if self.start is None:
+            return None
+        return _interval(self.use_case, self.start, self.end)
 
     @model_validator(mode="before")
     @classmethod
@@ -124,6 +135,19 @@ class DriftArguments(JobArguments):
         if window is None:
             return values
         return {**values, "use_case": with_window(_use_case(values["use_case"]), window)}
+
+    @model_validator(mode="after")
+    def _has_days(self) -> Self:
+        if self.start is None and self.end is not None:
+            raise UpdraftError(f"end: found {self.end} without a first day, expected start, too")
+        _ = self.replayed
+        return self
+
+
+class DecideArguments(MonitoringArguments):
+    """The arguments of the job that decides what follows from monitoring."""
+
+    trainings: str | None = Field(None, description="how many trainings are queued or running")
 
 
 class RollbackArguments(JobArguments):
@@ -204,7 +228,10 @@ ARGUMENTS: dict[str, type[JobArguments]] = {
     "gate": JobArguments,
     "promote": JobArguments,
     "score": ScoreArguments,
-    "drift": DriftArguments,
+    "drift": MonitoringArguments,
+    "decay": MonitoringArguments,
+    "diagnose": MonitoringArguments,
+    "decide": DecideArguments,
     "rollback": RollbackArguments,
     "release": ReleaseArguments,
     "rebuild": RebuildArguments,

@@ -10,6 +10,7 @@ from updraft.core.errors import UpdraftError
 from updraft.core.files import write_atomically
 from updraft.core.interval import SNAPSHOT
 from updraft.core.report_files import report_path
+from updraft.core.triggers import Action, Cause
 
 
 class Report(BaseModel):
@@ -313,6 +314,24 @@ class ColumnDrift(BaseModel):
     reason: str | None = None
 
 
+class WindowDrift(BaseModel):
+    """Whether the rows had drifted by one day.
+
+    Attributes:
+        day: The newest partition of the window.
+        detected: Whether enough columns had drifted; None if too few could be judged.
+        judged: The number of columns that could be judged.
+        columns: Those that had drifted.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    day: date
+    detected: bool | None
+    judged: int
+    columns: list[str] = []
+
+
 class DriftReport(Report):
     """The result of a drift check.
 
@@ -325,6 +344,7 @@ class DriftReport(Report):
         rows: The number of rows that were compared.
         judged: The number of columns that could be judged.
         columns: Every monitored column: the drifted ones first, then those with the largest PSI.
+        windows: The verdict by day, the one of ``last`` at the end.
         page: The location of the page for people.
     """
 
@@ -335,4 +355,104 @@ class DriftReport(Report):
     rows: int = 0
     judged: int = 0
     columns: list[ColumnDrift] = []
+    windows: list[WindowDrift] = []
     page: str | None = None
+
+
+class PartitionMetric(BaseModel):
+    """The champion's metric on the labelled rows of one partition; None if it has no value."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    day: date
+    rows: int
+    value: float | None
+
+
+class DecayLook(BaseModel):
+    """Whether the champion had become worse by one day, as its labels were known then.
+
+    Attributes:
+        day: The newest partition of the features table at that time.
+        partitions: The mature partitions after the holdout that have a value.
+        loss: By how much the metric has been worse in them than on the holdout, on average.
+        lower: The lower end of its confidence interval, which holds at all looks together.
+        upper: The upper end.
+        evidence: How much likelier the values are if the champion has become worse, at some
+            partition, than if it has not: a bet that is fair as long as it has not.
+        decayed: Whether it has; None without a verdict.
+        reason: Why there is no verdict.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    day: date
+    partitions: int
+    loss: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    evidence: float | None = None
+    decayed: bool | None = None
+    reason: str | None = None
+
+
+class DecayReport(Report):
+    """The champion's metric over time.
+
+    Attributes:
+        champion: The version.
+        metric: The name of the metric, that of the gate.
+        holdout: Its mean over the partitions of the holdout.
+        partitions: The partitions of the holdout and those after it whose labels are complete.
+        looks: The result by day.
+    """
+
+    champion: int | None = None
+    metric: str | None = None
+    holdout: float | None = None
+    partitions: list[PartitionMetric] = []
+    looks: list[DecayLook] = []
+
+
+class DayDiagnosis(BaseModel):
+    """Why the rows had drifted, or the champion had become worse, by one day.
+
+    Attributes:
+        day: The newest partition of the window.
+        cause: None if nothing explains it.
+        columns: The columns that explain it, the most important first.
+        reasons: What was found, one sentence each.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    day: date
+    cause: Cause | None
+    columns: list[str] = []
+    reasons: list[str] = []
+
+
+class DiagnoseReport(Report):
+    """The diagnoses of the days with drift or decay, in order."""
+
+    diagnoses: list[DayDiagnosis] = []
+
+
+class DecideReport(Report):
+    """What follows from monitoring.
+
+    Attributes:
+        day: The newest partition that was looked at.
+        action: What follows for it.
+        reasons: Why, one sentence each.
+        cause: Why the rows or the champion have changed, if that is known.
+        columns: The columns that explain it.
+        decisions: How many days were decided.
+    """
+
+    day: date
+    action: Action
+    reasons: list[str]
+    cause: Cause | None = None
+    columns: list[str] = []
+    decisions: int = 1

@@ -9,6 +9,7 @@ SPLITS = "splits"
 PREDICTIONS = "predictions"
 RECOMMENDATIONS = "recommendations"
 LEDGER = "ledger"
+TRIGGERS = "triggers"  # What monitoring has decided for each day.
 
 ROW_ID = "row_id"
 EVENT_TIME = "event_time"

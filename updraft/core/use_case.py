@@ -15,9 +15,11 @@ from updraft.core.sections import (
     Alerts,
     Context,
     Data,
+    Decay,
     Drift,
     Gate,
     Model,
+    Retraining,
     Schedule,
     Serving,
     Spark,
@@ -50,6 +52,8 @@ class UseCase(Strict):
     model: Model
     gate: Gate
     drift: Drift = Drift()
+    decay: Decay = Decay()
+    retraining: Retraining = Retraining()
     serving: Serving = Serving()
     alerts: Alerts = Alerts()
 

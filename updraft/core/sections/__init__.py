@@ -6,7 +6,15 @@ from updraft.core.sections.data_parts import Catalog, ColumnType, Lookup, Target
 from updraft.core.sections.file_format import FileFormat
 from updraft.core.sections.gate import Gate, Required, Slices
 from updraft.core.sections.model import Costs, Model
-from updraft.core.sections.operations import MAX_WINDOW, Alerts, Drift, Serving, Spark
+from updraft.core.sections.operations import (
+    MAX_WINDOW,
+    Alerts,
+    Decay,
+    Drift,
+    Retraining,
+    Serving,
+    Spark,
+)
 from updraft.core.sections.schedule import Schedule
 from updraft.core.sections.search import Algorithm, Bounds, Choices, Search
 
@@ -21,12 +29,14 @@ __all__ = [
     "Context",
     "Costs",
     "Data",
+    "Decay",
     "Drift",
     "FileFormat",
     "Gate",
     "Lookup",
     "Model",
     "Required",
+    "Retraining",
     "Schedule",
     "Search",
     "Serving",

@@ -1,8 +1,8 @@
-"""The sections for running a use case: ``spark``, ``drift``, ``serving`` and ``alerts``."""
+"""The sections for running a use case, from ``spark`` to ``alerts``."""
 
-from typing import Annotated
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from updraft.core.sections.base import Strict
 
@@ -46,6 +46,59 @@ class Drift(Strict):
         description="Share of the drifted columns that may be wrong; without drift, the share of "
         "windows in which any column may drift by chance.",
     )
+
+
+class Decay(Strict):
+    """When the champion counts as worse than it was on its holdout."""
+
+    max_loss: float = Field(
+        0.0,
+        ge=0,
+        description="Loss in gate.metric that is tolerated; a larger one is decay.",
+    )
+    false_alarms: float = Field(
+        0.05,
+        gt=0,
+        le=0.5,
+        description="Chance that decay is ever reported for a champion as good as on its holdout, "
+        "however often it is looked at.",
+    )
+
+
+class Retraining(Strict):
+    """When monitoring starts a training. All conditions must be met."""
+
+    on: list[Literal["drift", "decay", "schedule"]] = Field(
+        ["drift", "decay"],
+        description="What asks for a training. With schedule, one is asked for after every "
+        "retraining.every partitions.",
+    )
+    every: int = Field(
+        30, ge=1, description="With schedule in retraining.on: partitions between trainings."
+    )
+    looks: int = Field(3, ge=1, description="The newest looks, one a day, that are counted.")
+    confirmed: int = Field(
+        2, ge=1, description="Of these looks, how many must have found drift (or decay)."
+    )
+    cool_down: int = Field(
+        7, ge=0, description="Days after a training in which monitoring starts no other."
+    )
+    per_week: int = Field(1, ge=1, description="Trainings that monitoring starts in seven days.")
+    min_new: int = Field(
+        7,
+        ge=1,
+        description="Mature partitions that the champion has neither learnt from nor been judged "
+        "on: without something new, a training gives the same model.",
+    )
+
+    @model_validator(mode="after")
+    def _can_be_confirmed(self) -> Self:
+        if self.confirmed > self.looks:
+            raise ValueError(
+                f"confirmed: found {self.confirmed} of the newest {self.looks} looks (looks), "
+                "expected at most all of them"
+            )
+        return self
 
 
 class Serving(Strict):
