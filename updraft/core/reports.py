@@ -376,7 +376,8 @@ class DecayLook(BaseModel):
         day: The newest partition of the features table at that time.
         partitions: The mature partitions after the holdout that have a value.
         loss: By how much the metric has been worse in them than on the holdout, on average.
-        lower: The lower end of its confidence interval, which holds at all looks together.
+        lower: The lower end of its confidence interval, which holds at all looks together. None as
+            long as there are too few partitions for an interval.
         upper: The upper end.
         evidence: How much likelier the values are if the champion has become worse, at some
             partition, than if it has not: a bet that is fair as long as it has not.
