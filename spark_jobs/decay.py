@@ -26,11 +26,13 @@ def job(arguments: MonitoringArguments) -> DecayReport:
     if current is None:
         return DecayReport(use_case=use_case.name, outcome="no champion")
     champion = current.version
+    more_is_better = metric_of(use_case.gate.metric).more_is_better
     report = DecayReport(
         use_case=use_case.name,
         outcome="no verdict",
         champion=champion.version,
         metric=use_case.gate.metric,
+        more_is_better=more_is_better,
     )
     holdout = holdout_of(current.entries, champion.version, champion.run_id)
     if holdout is None or not use_case.task.traits.has_target:
@@ -54,7 +56,7 @@ def job(arguments: MonitoringArguments) -> DecayReport:
         partitions,
         holdout_last,
         use_case.decay,
-        more_is_better=metric_of(use_case.gate.metric).more_is_better,
+        more_is_better=more_is_better,
     )
     values = [
         each.value for each in partitions if each.day <= holdout_last and each.value is not None

@@ -10,8 +10,8 @@ from pydantic import ValidationError
 from tests.conftest import run
 from updraft.core.arguments import (
     ARGUMENTS,
-    DriftArguments,
     JobArguments,
+    MonitoringArguments,
     PartitionArguments,
     ReleaseArguments,
     RollbackArguments,
@@ -45,7 +45,7 @@ def test_a_jobs_arguments_are_checked_together() -> None:
     training = parse_arguments(
         TrainingArguments, [*WORDS, "--search", '{"trials": 9}', "--end", "None"]
     )
-    drift = parse_arguments(DriftArguments, [*WORDS, "--window", "3"])
+    drift = parse_arguments(MonitoringArguments, [*WORDS, "--window", "3"])
     assert (training.use_case.model.search.trials, training.until) == (9, None)
     assert drift.use_case.drift.window == 3
     with pytest.raises(UpdraftError, match="no data interval"):
@@ -78,7 +78,7 @@ def test_a_value_that_a_template_has_lost_does_not_mean_the_default(value: str) 
     with pytest.raises(UpdraftError, match="search: found"):
         parse_arguments(TrainingArguments, [*WORDS, f"--search={value}"])
     with pytest.raises(UpdraftError, match="window"):
-        parse_arguments(DriftArguments, [*WORDS, f"--window={value}"])
+        parse_arguments(MonitoringArguments, [*WORDS, f"--window={value}"])
     with pytest.raises(UpdraftError, match=r"to: found .*, expected the number of a version"):
         parse_arguments(RollbackArguments, [*WORDS, f"--to={value}", "--reason=complaints"])
     with pytest.raises(UpdraftError, match=r"version: found .*, expected the number of a version"):
