@@ -43,8 +43,8 @@ class Entry(NamedTuple):
         features_version: The version of the features table that the decision rests on.
         code: The commit that decided.
         model: For "trained", the model's ``Manifest`` as JSON: its files and facts by hash.
-        holdout_first: The first day of the holdout that the gate has decided on; None for a
-            snapshot, and for what rests on no holdout.
+        holdout_first: The first day of the holdout that a training has set aside, or that the gate
+            has decided on; None for a snapshot, and for what rests on no holdout.
         holdout_last: Its last day.
         holds: For "rolled back", whether it holds all promotions until they are released.
         policy: The hash of the section ``gate`` of the use case, as it was then.
