@@ -73,7 +73,9 @@ def job(arguments: DecideArguments) -> DecideReport:
         trainings=0 if replayed else number_of_trainings(arguments.trainings),
         held=replayed is None and current_hold(entries) is not None,
         replayed=replayed is not None,
-        is_new_snapshot=is_new(table, manifest_of_version(entries, champion.to_version)),
+        is_new_snapshot=None
+        if use_case.unit
+        else is_new(table, manifest_of_version(entries, champion.to_version)),
     )
     by = origin(arguments.report, use_case).by
     with Triggers(use_case).hold() as held:

@@ -162,7 +162,7 @@ def _scheduled(policy: Retraining, situation: Situation) -> _Finding:
         return _Finding(False, f"a snapshot has no partitions to count {key}")
     since = situation.since_training
     if since is None:
-        return _Finding(False, f"how many partitions the last training is ago is not known {key}")
+        return _Finding(False, f"it is not known when the last training was {key}")
     reason = f"since the last training, {_number_of(since, 'partition')} came {key}"
     return _Finding(since >= policy.every, reason)
 
