@@ -1,7 +1,6 @@
 """Decide what follows from monitoring: nothing, an alert or a training. Starts no Spark session."""
 
-from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from updraft.core.arguments import DecideArguments
@@ -11,12 +10,10 @@ from updraft.core.job import run_job
 from updraft.core.ledger import current_hold, last_change, manifest_of_version
 from updraft.core.reports import DecideReport
 from updraft.core.schema import FEATURES
-from updraft.core.triggers import Trigger
 
 if TYPE_CHECKING:
     from updraft.core.manifest import Manifest
     from updraft.data.tables import Table
-    from updraft.monitoring.situations import Findings, Monitored
 
 
 def job(arguments: DecideArguments) -> DecideReport:
@@ -40,31 +37,22 @@ def job(arguments: DecideArguments) -> DecideReport:
     replayed = arguments.replayed
     table = Table(use_case, FEATURES)
     partitions = table.partitions() if table.exists else []
+    newest = partitions[-1] if partitions else SNAPSHOT
+    undecided = partial(
+        DecideReport, use_case=use_case.name, day=newest, action="nothing", decisions=0
+    )
     entries = DeltaLedger(use_case).entries()
     champion = last_change(entries)
     if champion is None or champion.to_version is None:
-        return DecideReport(
-            use_case=use_case.name,
-            outcome="no champion",
-            day=partitions[-1] if partitions else SNAPSHOT,
-            action="nothing",
-            reasons=["there is no champion"],
-            decisions=0,
-        )
+        return undecided(outcome="no champion", reasons=["there is no champion"])
     findings = Findings.read(arguments.report, champion.to_version)
     if replayed is None:
         days = findings.days[-1:] or partitions[-1:]
     else:
         days = [day for day in findings.days if replayed.first <= day <= replayed.last]
     if not days:
-        return DecideReport(
-            use_case=use_case.name,
-            outcome="no data",
-            day=partitions[-1] if partitions else SNAPSHOT,
-            action="nothing",
-            reasons=["there is no partition to decide on", *findings.unknown],
-            decisions=0,
-        )
+        reasons = ["there is no partition to decide on", *findings.unknown]
+        return undecided(outcome="no data", reasons=reasons)
     monitored = Monitored(
         use_case=use_case,
         entries=entries,
@@ -81,9 +69,9 @@ def job(arguments: DecideArguments) -> DecideReport:
     with Triggers(use_case).hold() as held:
         before = held.all()
         past = [trigger for trigger in before if not trigger.replayed and trigger.by != by]
-        decisions = decide_days(days, by, monitored, findings, [] if replayed else past)
+        decisions = monitored.decide(days, by, findings, [] if replayed else past)
         held.add(decisions, after=before)
-    newest = decisions[-1]
+    last = decisions[-1]
     earlier = [each for each in past if each.run_id == champion.run_id]
     write_history(
         findings.drift_report,
@@ -94,51 +82,14 @@ def job(arguments: DecideArguments) -> DecideReport:
     )
     return DecideReport(
         use_case=use_case.name,
-        day=newest.day,
-        action="nothing" if replayed else newest.action,
-        reasons=newest.reasons,
-        cause=newest.cause,
-        columns=newest.columns,
+        day=last.day,
+        action="nothing" if replayed else last.action,
+        reasons=last.reasons,
+        cause=last.cause,
+        columns=last.columns,
         decisions=len(decisions),
         replayed=replayed is not None,
     )
-
-
-def decide_days(
-    days: Sequence[date],
-    by: str,
-    monitored: "Monitored",
-    findings: "Findings",
-    past: Sequence[Trigger],
-) -> list[Trigger]:
-    """Decide days in order, each with the decisions on the days before it."""
-    from updraft.decisions.retraining import decide
-
-    champion = monitored.champion
-    assert champion.to_version is not None
-    now = datetime.now(UTC)
-    decisions: list[Trigger] = []
-    for day in days:
-        situation = monitored.situation(day, now, findings, [*past, *decisions])
-        decision = decide(monitored.use_case.retraining, situation)
-        look = findings.look(day)
-        trigger = Trigger(
-            key="",  # The table sets it.
-            time=now,
-            day=day,
-            by=by,
-            champion=champion.to_version,
-            run_id=champion.run_id,
-            drifted=look.drifted,
-            decayed=look.decayed,
-            cause=situation.cause,
-            columns=list(situation.columns),
-            action=decision.action,
-            reasons=decision.reasons,
-            replayed=monitored.replayed,
-        )
-        decisions.append(trigger)
-    return decisions
 
 
 def is_new(table: "Table", trained: "Manifest | None") -> bool | None:

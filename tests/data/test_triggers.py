@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from deltalake import DeltaTable
 
 from updraft.core.errors import UpdraftError
 from updraft.core.triggers import Trigger
@@ -58,7 +59,9 @@ HISTORIES = """
     from datetime import UTC, date, datetime, timedelta
     from updraft.core.triggers import Trigger
     from updraft.core.use_case import load_use_case
+    from updraft.data import append_only
     from updraft.data.triggers import Triggers
+    append_only.MANY_FILES = 2
     triggers = Triggers(load_use_case("flights"))
     print("ready", flush=True)
     while True:
@@ -191,6 +194,24 @@ def test_decisions_wait_for_each_other(root: Path, flights: UseCase) -> None:
     decisions = triggers.all()
     assert {decision.by for decision in decisions} == set(map(str, range(16)))
     assert [decision.action for decision in decisions].count("retrain") == 1
+
+
+def test_many_decisions_lie_in_few_files(
+    root: Path, flights: UseCase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An hourly use case decides 8,760 times a year, and each decision reads all earlier ones."""
+    monkeypatch.setattr(append_only, "MANY_FILES", 4)
+    triggers = Triggers(flights)
+    decisions = [
+        with_key(DECISION._replace(by=str(number), time=DECISION.time + timedelta(hours=number)))
+        for number in range(10)
+    ]
+    files = []
+    for decision in decisions:
+        add(triggers, decision)
+        files.append(len(DeltaTable(triggers.table.location.deltalake).file_uris()))
+    assert files == [1, 2, 3, 4, 2, 3, 4, 2, 3, 4]
+    assert triggers.all() == decisions
 
 
 def test_who_decides_is_alone_until_it_ends(

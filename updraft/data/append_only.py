@@ -15,10 +15,18 @@ from updraft.core.errors import UpdraftError
 from updraft.core.locations import Location
 from updraft.data.tables import LOCK_SECONDS
 
-# No checkpoints, which could fail after the commit, and no clean-up of the history.
+# Nothing happens after a commit, since it could fail then, and nothing cleans up the history.
 NO_HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
+# From as many files on, a table is compacted: each commit adds one, and all of them are read.
+MANY_FILES = 100
 # Delta itself refuses to change or delete rows of such a table.
 APPEND_ONLY = {"delta.appendOnly": "true"}
+# Delta refuses one of two commits at the same time. A retry would write it behind rows that its
+# decision does not know.
+OPTIONS: dict[str, Any] = {
+    "commit_properties": CommitProperties(max_commit_retries=0),
+    "post_commithook_properties": NO_HOOKS,
+}
 Row = dict[str, Any]
 
 logger = logging.getLogger(__name__)
@@ -110,12 +118,6 @@ class HeldRows:
         if not self.is_held:
             raise RuntimeError(f"table {location}: its lock has been released")
         new_rows = pa.Table.from_pylist(list(rows), self.table.schema)
-        # Delta refuses one of two commits at the same time. A retry would write it behind rows that
-        # its decision does not know.
-        options: dict[str, Any] = {
-            "commit_properties": CommitProperties(max_commit_retries=0),
-            "post_commithook_properties": NO_HOOKS,
-        }
         try:
             if not after:
                 write_deltalake(
@@ -124,12 +126,13 @@ class HeldRows:
                     mode="error",
                     configuration=APPEND_ONLY,
                     storage_options=location.storage_options,
-                    **options,
+                    **OPTIONS,
                 )
                 return
             table = DeltaTable(location.deltalake, storage_options=location.storage_options)
-            if table.to_pyarrow_table(columns=self.table.schema.names[:1]).num_rows == after:
-                write_deltalake(table, new_rows, mode="append", schema_mode="merge", **options)
+            if table.count() == after:
+                _compact(table)
+                write_deltalake(table, new_rows, mode="append", schema_mode="merge", **OPTIONS)
                 return
             reason = "others were added in the meantime"
         except DeltaError as error:
@@ -138,3 +141,10 @@ class HeldRows:
             f"table {location}: {what} was not written: {reason}. Expected the {after} rows on "
             "which it was decided. Clear this task: it decides anew."
         )
+
+
+def _compact(table: DeltaTable) -> None:
+    """Bring the rows of many files into one, and the log of many commits, too."""
+    if len(table.file_uris()) >= MANY_FILES:
+        table.optimize.compact(**OPTIONS)
+        table.create_checkpoint()

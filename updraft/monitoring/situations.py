@@ -1,8 +1,8 @@
-"""What is known on a day when it is decided whether a training starts. It starts no Spark."""
+"""What monitoring knows on a day, and what it decides by that. It starts no Spark."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Self, TypeVar
 
 from updraft.core.errors import UpdraftError
@@ -20,7 +20,7 @@ from updraft.core.reports import (
 from updraft.core.triggers import Trigger
 from updraft.core.use_case import UseCase
 from updraft.data.labels import Maturity
-from updraft.decisions.retraining import Look, Situation
+from updraft.decisions.retraining import Look, Situation, decide
 
 ReportT = TypeVar("ReportT", bound=Report)
 
@@ -140,6 +140,46 @@ class Monitored:
     held: bool
     replayed: bool
     is_new_snapshot: bool | None = None
+
+    def decide(
+        self, days: Sequence[date], by: str, findings: Findings, past: Sequence[Trigger]
+    ) -> list[Trigger]:
+        """Decide days in order, each with what was decided on those before it.
+
+        Args:
+            days: At least one partition.
+            by: The DAG run that decides.
+            findings: Those of the run.
+            past: The earlier decisions that count.
+
+        Returns:
+            The decisions, whose keys the table sets.
+        """
+        version = self.champion.to_version
+        assert version is not None
+        now = datetime.now(UTC)
+        decisions: list[Trigger] = []
+        for day in days:
+            situation = self.situation(day, now, findings, [*past, *decisions])
+            decision = decide(self.use_case.retraining, situation)
+            look = findings.look(day)
+            trigger = Trigger(
+                key="",
+                time=now,
+                day=day,
+                by=by,
+                champion=version,
+                run_id=self.champion.run_id,
+                drifted=look.drifted,
+                decayed=look.decayed,
+                cause=situation.cause,
+                columns=list(situation.columns),
+                action=decision.action,
+                reasons=decision.reasons,
+                replayed=self.replayed,
+            )
+            decisions.append(trigger)
+        return decisions
 
     def situation(
         self, day: date, now: datetime, findings: Findings, past: Sequence[Trigger]
