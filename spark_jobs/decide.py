@@ -19,14 +19,18 @@ if TYPE_CHECKING:
 def job(arguments: DecideArguments) -> DecideReport:
     """Decide the newest day, or each day of a history in order, and enter that in ``triggers``.
 
+    A page shows what was found and decided, day by day.
+
     The table is held from reading the earlier decisions to writing the new ones. What this run
     itself has decided before, if it is repeated, does not count as earlier. A history knows its own
     decisions alone, and supposes that nothing was queued, running or held.
     """
+    from updraft.core.report_files import page_path
     from updraft.data.ledger import DeltaLedger
     from updraft.data.tables import Table
     from updraft.data.triggers import Triggers
     from updraft.models.provenance import origin
+    from updraft.monitoring.history import write_history
     from updraft.monitoring.situations import Findings, Monitored
 
     use_case = arguments.use_case
@@ -68,14 +72,23 @@ def job(arguments: DecideArguments) -> DecideReport:
         decisions = monitored.decide(days, by, findings, [] if replayed else past)
         held.add(decisions, after=before)
     last = decisions[-1]
+    earlier = [each for each in past if each.run_id == champion.run_id]
+    write_history(
+        findings.drift_report,
+        findings.decay_report,
+        decisions if replayed else [*earlier, *decisions],
+        use_case.decay,
+        page_path(arguments.report),
+    )
     return DecideReport(
         use_case=use_case.name,
         day=last.day,
-        action=last.action,
+        action="nothing" if replayed else last.action,
         reasons=last.reasons,
         cause=last.cause,
         columns=last.columns,
         decisions=len(decisions),
+        replayed=replayed is not None,
     )
 
 

@@ -158,6 +158,19 @@ def training_of(entries: Sequence[Entry], key: str) -> Entry | None:
     return None
 
 
+def holdout_of(entries: Sequence[Entry], version: int, run_id: str) -> tuple[date, date] | None:
+    """Return the first and last day of the holdout on which the gate has judged a version.
+
+    None for a snapshot, and for a version that became champion without the gate.
+    """
+    for entry in reversed(entries):
+        if entry.version != version or entry.run_id != run_id:
+            continue
+        if entry.holdout_first is not None and entry.holdout_last is not None:
+            return entry.holdout_first, entry.holdout_last
+    return None
+
+
 def champion_history(entries: Sequence[Entry]) -> list[int]:
     """Return the champion and its predecessors, the oldest first.
 

@@ -34,12 +34,16 @@ class Findings:
         decay: Whether the champion had become worse.
         diagnoses: Why; None if the job that looks for the cause has left no report.
         unknown: Which reports say nothing, and why, one sentence each.
+        drift_report: The whole report on drift; None if there is none.
+        decay_report: That on decay.
     """
 
     windows: dict[date, WindowDrift]
     decay: dict[date, DecayLook]
     diagnoses: dict[date, DayDiagnosis] | None
     unknown: list[str]
+    drift_report: DriftReport | None = None
+    decay_report: DecayReport | None = None
 
     @classmethod
     def read(cls, uri: str, champion: int) -> Self:
@@ -68,6 +72,8 @@ class Findings:
             decay={look.day: look for look in looks},
             diagnoses={found.day: found for found in diagnose.diagnoses} if diagnose else None,
             unknown=unknown,
+            drift_report=drift,
+            decay_report=decay,
         )
 
     @property
