@@ -260,7 +260,7 @@ def test_one_asker_is_enough_and_each_is_told() -> None:
         assert since.format(number) in decision.reasons
 
 
-@pytest.mark.parametrize("verdicts", product([Y, N, U], repeat=4))
+@pytest.mark.parametrize("verdicts", list(product([Y, N, U], repeat=4)))
 @pytest.mark.parametrize("name", ["drift", "decay"])
 def test_n_of_the_last_m_looks_confirm_the_newest_one_among_them(
     name: str, verdicts: tuple[bool | None, ...]

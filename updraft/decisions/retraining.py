@@ -69,17 +69,17 @@ class Decision(NamedTuple):
 
 
 class _Finding(NamedTuple):
-    """Whether something that may ask for a training is there, and the sentence that says it."""
+    """A sentence on something that may ask for a training, and whether it does."""
 
-    is_confirmed: bool
     reason: str
+    is_confirmed: bool = False
 
 
 class _Obstacle(NamedTuple):
     """What forbids a training, and whether a person must act, since waiting does not help."""
 
     reason: str
-    needs_person: bool
+    needs_person: bool = False
 
 
 def decide(policy: Retraining, situation: Situation) -> Decision:
@@ -145,26 +145,26 @@ def _repeated(
     unknown = sum(verdict is None for verdict in verdicts)
     if situation.is_snapshot:
         result = {True: "was found", False: "was not found", None: "could not be judged"}
-        return _Finding(found > 0, f"{name} {result[verdicts[-1]]} in the snapshot")
+        return _Finding(f"{name} {result[verdicts[-1]]} in the snapshot", found > 0)
     share = f"{name} was found in {found} of the newest {_number_of(len(verdicts), 'look')}"
     if unknown:
         share += f", and {unknown} without a verdict"
     needed = f"(retraining.confirmed {policy.confirmed})"
     if found >= policy.confirmed and verdicts[-1] is not True:
-        return _Finding(False, f"{share}, but not in that of {situation.day} {needed}")
-    return _Finding(found >= policy.confirmed, f"{share} {needed}")
+        return _Finding(f"{share}, but not in that of {situation.day} {needed}")
+    return _Finding(f"{share} {needed}", found >= policy.confirmed)
 
 
 def _scheduled(policy: Retraining, situation: Situation) -> _Finding:
     """Whether so many partitions have come since the last training that another one is due."""
     key = f"(retraining.every {policy.every})"
     if situation.is_snapshot:
-        return _Finding(False, f"a snapshot has no partitions to count {key}")
+        return _Finding(f"a snapshot has no partitions to count {key}")
     since = situation.since_training
     if since is None:
-        return _Finding(False, f"it is not known when the last training was {key}")
+        return _Finding(f"it is not known when the last training was {key}")
     reason = f"since the last training, {_number_of(since, 'partition')} came {key}"
-    return _Finding(since >= policy.every, reason)
+    return _Finding(reason, since >= policy.every)
 
 
 def _explained(finding: _Finding, name: str, policy: Retraining) -> str:
@@ -222,7 +222,7 @@ def _cooling_down(policy: Retraining, situation: Situation) -> list[_Obstacle]:
         f"the last training is of {last}, fewer than {_number_of(policy.cool_down, 'day')} before "
         f"{situation.day} (retraining.cool_down {policy.cool_down})"
     )
-    return [_Obstacle(reason, needs_person=False)]
+    return [_Obstacle(reason)]
 
 
 def _over_budget(policy: Retraining, situation: Situation) -> list[_Obstacle]:
@@ -233,7 +233,7 @@ def _over_budget(policy: Retraining, situation: Situation) -> list[_Obstacle]:
         f"in the seven days until {situation.day}, monitoring started "
         f"{_number_of(recent, 'training')} (retraining.per_week {policy.per_week})"
     )
-    return [_Obstacle(reason, needs_person=False)]
+    return [_Obstacle(reason)]
 
 
 def _nothing_new(policy: Retraining, situation: Situation, is_worse: bool) -> list[_Obstacle]:
@@ -258,7 +258,7 @@ def _not_alone(situation: Situation) -> list[_Obstacle]:
         return []
     number = _number_of(situation.trainings, "training")
     verb = "is" if situation.trainings == 1 else "are"
-    return [_Obstacle(f"{number} {verb} queued or running", needs_person=False)]
+    return [_Obstacle(f"{number} {verb} queued or running")]
 
 
 def _started(situation: Situation) -> list[date]:
