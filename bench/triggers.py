@@ -12,18 +12,25 @@ Counts are made in pandas, as ``bench/drift.py`` does; bins, verdicts and diagno
 ones.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
+from itertools import pairwise, product
 from typing import Any, NamedTuple, Protocol
 
+import harness
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+import real_rows
 from compared import fit
 from drift import count, make_bins
+from harness import Measurement
+from rich.table import Table
+from scipy import stats
 
 from updraft.core.kinds import Kind, Task
 from updraft.core.reports import DayDiagnosis
@@ -40,6 +47,15 @@ Floats = npt.NDArray[np.float64]
 
 WEEK = 7
 POOL = 3
+SEEDS = 3  # Of each law.
+CAUSES: list[Cause] = ["broken data", "covariate drift", "prior drift", "concept drift"]
+LAWS: list[tuple[Kind, int, float]] = [  # Rows a day, and the strength of the signal.
+    ("binary", 100, 1.0),
+    ("binary", 100, 3.0),
+    ("regression", 100, 1.0),
+    ("multiclass", 100, 1.5),
+    ("binary", 1000, 1.0),
+]
 CLASSES = ("a", "b", "c")
 FIRST = date(2024, 1, 1)
 COLUMNS = 8  # Numbers of a law.
@@ -115,27 +131,49 @@ class Champion:
         counted = tallied(train, {name: bins[name] for name in reference}, of_label)
         return cls(setting, length, features, model, reference, bins, counted)
 
-    def diagnosed(self, rows: pd.DataFrame, quarantined: float = 0.0) -> DayDiagnosis:
-        """The diagnosis of changed rows of the window."""
-        later = pd.concat([self.setting.before, rows])
-        later = answered(self.model, self.setting, later, self.features)
-        counted = tallied(later, self.bins, label_bins(self.setting.task, self.bins[LABEL]))
-        sizes = pd.concat([self.setting.train, later]).groupby(EVENT_DATE).size()
-        volumes = {}
-        for day, size in sizes.items():
-            share = quarantined if day >= self.setting.window[EVENT_DATE].min() else 0.0
-            volumes[day] = Volume(size - int(share * size), int(share * size))
-        policy = Drift(window=self.length)
-        newest = counted.of(counted.days[-self.length :])
+    @property
+    def policy(self) -> Drift:
+        return Drift(window=self.length)
+
+    def answered(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Rows with the outputs."""
+        return answered(self.model, self.setting, rows, self.features)
+
+    def counted(self, rows: pd.DataFrame) -> ByLabel:
+        """The counts of rows with answers."""
+        of_label = label_bins(self.setting.task, self.bins[LABEL])
+        return tallied(self.answered(rows), self.bins, of_label)
+
+    def drifted(self, rows: pd.DataFrame) -> list[str]:
+        """The features and label that have drifted in a window."""
+        newest = self.counted(rows)
         windows = {}
         for name in self.reference:
             of_column = newest.rows[name].sum(axis=(0, 1))
             of_column[-1] *= name != LABEL
             sums = newest.sums.get(name)
             windows[name] = Window(of_column, None if sums is None else float(sums.sum()))
-        drifted = [each.column for each in judge(self.reference, windows, policy) if each.drifted]
-        history = History(self.setting.task, policy, self.reference, self.train, counted, volumes)
-        return diagnose(history, max(newest.days), None, drifted)
+        found = judge(self.reference, windows, self.policy)
+        return [each.column for each in found if each.drifted]
+
+    def diagnosed(self, rows: pd.DataFrame, quarantined: float = 0.0) -> DayDiagnosis:
+        """The diagnosis of a window. ``quarantined``: the share of bad rows in it."""
+        later = pd.concat([self.setting.before, rows])
+        sizes = pd.concat([self.setting.train, later]).groupby(EVENT_DATE).size()
+        first = rows[EVENT_DATE].min()
+        volumes = {}
+        for day, size in sizes.items():
+            bad = int(quarantined * size) if day >= first else 0
+            volumes[day] = Volume(size - bad, bad)
+        history = History(
+            self.setting.task,
+            self.policy,
+            self.reference,
+            self.train,
+            self.counted(later),
+            volumes,
+        )
+        return diagnose(history, rows[EVENT_DATE].max(), None, self.drifted(rows))
 
 
 def encoded(frame: pd.DataFrame, train: pd.DataFrame, features: list[str]) -> pd.DataFrame:
@@ -299,43 +337,44 @@ def thinned(
 def scenarios(setting: Setting) -> Iterator[Scenario]:
     """All injections into a setting."""
     yield Scenario(None, "nothing", drawn)
+    yield from broken(setting)
     task = setting.task
+    columns = [*setting.numbers, *setting.texts]
+    for column, strength in product(columns, (1.0, 2.0)):
+        change: Injection = partial(more_of, column=column, strength=strength)
+        yield Scenario("covariate drift", f"strength {strength:g}", change, column)
+    for strength in (-2.0, -1.5, 1.5, 2.0, 2.5):
+        change = partial(other_shares, task=task, strength=strength)
+        yield Scenario("prior drift", f"strength {strength:g}", change, LABEL)
+    for column, share in product(columns, (0.3, 0.5)):
+        change = partial(turned, task=task, column=column, share=share)
+        yield Scenario("concept drift", f"turned in {share:.0%}", change, column)
+    for share in (0.7, 1.0):
+        yield Scenario("concept drift", f"{share:.0%} at random", partial(at_random, share=share))
+    for strength in (0.3, 0.5):
+        change = partial(raised, task=task, strength=strength)
+        yield Scenario("concept drift", f"raised by {strength:g}", change)
+
+
+def broken(setting: Setting) -> Iterator[Scenario]:
+    """What can go wrong with data."""
+    for column, share in product([*setting.numbers, *setting.texts], (0.3, 0.9)):
+        change: Injection = partial(emptied, column=column, share=share)
+        yield Scenario("broken data", f"{share:.0%} missing", change, column)
     for column in [*setting.numbers, *setting.texts]:
-        for share in (0.3, 0.9):
-            change: Injection = partial(emptied, column=column, share=share)
-            yield Scenario("broken data", f"{share:.0%} missing", change, column)
+        yield Scenario("broken data", "constant", partial(constant, column=column), column)
     for column in setting.numbers:
         change = partial(multiplied, column=column, factor=1000.0)
         yield Scenario("broken data", "x 1000", change, column)
-        yield Scenario("broken data", "constant", partial(constant, column=column), column)
-    for column in setting.texts:
-        yield Scenario("broken data", "constant", partial(constant, column=column), column)
-        for days in (1, WEEK):
-            change = partial(renamed, column=column, days=days)
-            yield Scenario("broken data", f"renamed, {days} days", change, column)
+    for column, days in product(setting.texts, (1, WEEK)):
+        change = partial(renamed, column=column, days=days)
+        yield Scenario("broken data", f"renamed, {days} days", change, column)
     for days in (1, WEEK):
         change = partial(thinned, share=0.2, days=days)
         yield Scenario("broken data", f"a fifth of the rows, {days} days", change)
     for quarantined in (0.1, 0.4):
         title = f"{quarantined:.0%} in quarantine"
         yield Scenario("broken data", title, drawn, None, quarantined)
-    for column in [*setting.numbers, *setting.texts]:
-        for strength in (1.0, 2.0):
-            change = partial(more_of, column=column, strength=strength)
-            yield Scenario("covariate drift", f"strength {strength:g}", change, column)
-    for strength in (-2.0, -1.5, 1.5, 2.0, 2.5):
-        change = partial(other_shares, task=task, strength=strength)
-        yield Scenario("prior drift", f"strength {strength:g}", change, LABEL)
-    for column in [*setting.numbers, *setting.texts]:
-        for share in (0.3, 0.5):
-            change = partial(turned, task=task, column=column, share=share)
-            title = f"turned in {share:.0%}"
-            yield Scenario("concept drift", title, change, column)
-    for share in (0.7, 1.0):
-        yield Scenario("concept drift", f"{share:.0%} at random", partial(at_random, share=share))
-    for strength in (0.3, 0.5):
-        change = partial(raised, task=task, strength=strength)
-        yield Scenario("concept drift", f"raised by {strength:g}", change)
 
 
 # Settings
@@ -385,7 +424,7 @@ def real(
             pd.concat([of_day[day] for day in all_days[start + first : start + last]]).reset_index(
                 drop=True
             )
-            for first, last in zip(edges[:-1], edges[1:], strict=True)
+            for first, last in pairwise(edges)
         )
         rng = np.random.default_rng(start)
         yield Setting(title, task, drawn(train, rng), drawn(before, rng), window, numbers, texts)
@@ -423,14 +462,96 @@ def law(kind: Kind, seed: int, rows: int, signal: float, before: int = 4 * WEEK)
     return Setting(title, task, train, known, window, ["x0", "x5"], ["text"])
 
 
-def laws(seeds: int) -> Iterator[Setting]:
-    kinds: list[tuple[Kind, int, float]] = [
-        ("binary", 100, 1.0),
-        ("binary", 100, 3.0),
-        ("regression", 100, 1.0),
-        ("multiclass", 100, 1.5),
-        ("binary", 1000, 1.0),
-    ]
-    for kind, rows, signal in kinds:
-        for seed in range(seeds):
-            yield law(kind, seed, rows, signal)
+# Results
+
+
+def is_worse(champion: Champion, rows: pd.DataFrame) -> bool:
+    """Whether the champion's mean loss is larger in the window than before, days as units.
+
+    It stands for the decay check, which looks for longer.
+    """
+    before, now = (
+        losses(champion.setting.task, champion.answered(each))
+        for each in (champion.setting.before, rows)
+    )
+    return bool(stats.ttest_ind(now, before, equal_var=False, alternative="greater").pvalue < 0.05)
+
+
+def losses(task: Task, rows: pd.DataFrame) -> Floats:
+    """The mean squared error of each day, over the outputs (the Brier score of classes)."""
+    rows = rows[rows[LABEL].notna()]
+    outputs = rows[output_columns(task)].to_numpy(float)
+    label = rows[LABEL].to_numpy(float)
+    if task.kind == "multiclass":
+        expected = np.eye(outputs.shape[1])[label.astype(int)]
+    else:
+        expected = label[:, None]
+    squares = pd.Series(((outputs - expected) ** 2).sum(axis=1), index=rows.index)
+    means: Floats = squares.groupby(rows[EVENT_DATE]).mean().to_numpy()
+    return means
+
+
+def named(settings: Iterator[Setting]) -> Iterator[tuple[str, Measurement]]:
+    """The share of found changes whose cause is named rightly, and a table of those named.
+
+    A window that has drifted before anything is injected is left out: it has two causes.
+    """
+    table: dict[str, Counter[str]] = {str(cause): Counter() for cause in [*CAUSES, None]}
+    titles = set()
+    columns: list[bool] = []
+    unfound: Counter[str] = Counter()
+    skipped = 0
+    for number, setting in enumerate(settings):
+        titles.add(setting.title)
+        champion = Champion.trained(setting)
+        if champion.drifted(drawn(setting.window, np.random.default_rng(number))):
+            skipped += 1
+            continue
+        for position, scenario in enumerate(scenarios(setting)):
+            rng = np.random.default_rng([number, position])
+            rows = scenario.inject(setting.window, rng)
+            is_found = scenario.cause in (None, "broken data") or champion.drifted(rows)
+            if not is_found and not is_worse(champion, rows):
+                unfound[str(scenario.cause)] += 1
+                continue
+            found = champion.diagnosed(rows, scenario.quarantined)
+            table[str(scenario.cause)][str(found.cause)] += 1
+            if scenario.column and found.cause == scenario.cause:
+                columns.append(scenario.column in found.columns)
+    title = ", ".join(sorted(titles))
+    show(title, table, unfound, skipped)
+    for cause in CAUSES:
+        counted = table[cause]
+        total = sum(counted.values())
+        wrong = 100 * (1 - counted[cause] / max(total, 1))
+        yield f"{title}: {cause}, {total} windows, not named", Measurement(wrong, "%", 10)
+    if columns:
+        missed = 100 * (1 - float(np.mean(columns)))
+        yield f"{title}: the column that was changed, not named", Measurement(missed, "%")
+
+
+def show(title: str, table: dict[str, Counter[str]], unfound: Counter[str], skipped: int) -> None:
+    """Print what was named for each injected cause."""
+    answers = [*CAUSES, "None"]
+    shown = Table("injected", *answers, "not found", title=f"{title}: named", title_justify="left")
+    for cause, counted in table.items():
+        shown.add_row(cause, *(str(counted[each]) for each in answers), str(unfound[cause]))
+    harness.console.print(shown)
+    harness.console.print(f"{skipped} settings left out: they have drifted by themselves")
+
+
+def main() -> None:
+    flown = real_rows.features("flights", "2013-01-01", "2013-12-31")
+    rented = real_rows.features("rentals", "2011-01-01", "2013-09-30", rows=24_000, drift=0.0)
+    measurements: dict[str, Measurement] = {}
+    parts = [named(flights(flown)), named(rentals(rented))]
+    parts += [named(law(kind, seed, *size) for seed in range(SEEDS)) for kind, *size in LAWS]
+    for part in parts:
+        for title, measurement in part:
+            harness.console.print(f"{title}: {measurement.value:.3g} {measurement.unit}")
+            measurements[title] = measurement
+    harness.report("triggers", measurements)
+
+
+if __name__ == "__main__":
+    main()

@@ -134,6 +134,9 @@ def _constant(train: ByLabel, window: ByLabel, name: str, length: int) -> str | 
             _blocks(train.lowest[name], length), _blocks(train.highest[name], length), strict=True
         )
     ]
+    rows = window.rows[name].sum(axis=(0, 1))
+    if rows[-1] > MOST * rows.sum():
+        return None  # Of the few values of a calm week, all may be equal.
     low, high = window.lowest[name].min(), window.highest[name].max()
     if not np.isfinite(low) or not 0 < min(ranges) < np.inf or high - low >= NARROW * min(ranges):
         return None

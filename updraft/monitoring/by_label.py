@@ -120,8 +120,8 @@ class Tally:
         far = np.zeros((len(days), len(self.bins)), np.int64)
         for number, (bins, values) in enumerate(zip(self.bins.values(), columns, strict=True)):
             size = number_of_bins(bins)
-            position, scaled = positions(bins, values)
-            rows.append(np.bincount(group * size + position, minlength=groups * size))
+            in_bin, scaled = positions(bins, values)
+            rows.append(np.bincount(group * size + in_bin, minlength=groups * size))
             if scaled is not None:
                 sums[:, number] = np.bincount(group, scaled, groups)
                 numbers = np.array(values.to_numpy(zero_copy_only=False), dtype=float)
@@ -198,7 +198,10 @@ class Tally:
         )
 
 
-SCHEMA = "day date, rows array<bigint>, sums array<double>, lowest array<double>, highest array<double>, far array<bigint>"
+SCHEMA = (
+    "day date, rows array<bigint>, sums array<double>, lowest array<double>, "
+    "highest array<double>, far array<bigint>"
+)
 
 
 def count_by_label(frame: DataFrame, bins: Mapping[str, Bins], of_label: Bins) -> ByLabel:

@@ -38,9 +38,9 @@ from updraft.monitoring.spread import MIN_BLOCKS, SMALLEST_SPREAD
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
 
-ERROR = 0.05  # Below this p-value, something has changed.
+ERROR = 0.1  # Below this p-value, labels have changed: that something has, is known already.
 # If drifted features already explain a day, the label given the answer must have changed clearly.
-STRICT_ERROR = 0.01
+STRICT_ERROR = 0.02
 EXPLAINED = 0.5  # Of the drifted features, those that may remain when labels are weighted.
 MAX_COLUMNS = 5  # That are named.
 MAX_CHANGED = 3  # Features that are named for a concept.
@@ -118,10 +118,8 @@ def diagnose(
         return _diagnosis(day, "broken data", list(columns), reasons)
     others = [name for name in drifted if name != LABEL]
     labelled = _labelled(history, day, mature)
-    if labelled is None:
-        return _without_labels(history, day, others)
-    relation = _relation(history, labelled)
-    if relation is None:
+    relation = _relation(history, labelled) if labelled else None
+    if labelled is None or relation is None:
         return _without_labels(history, day, others)
     if labelled.window.days == window:
         return _with_labels(history, day, labelled, relation, others, LABEL in drifted)

@@ -80,7 +80,9 @@ def change(before: Counts, window: Counts, values: Floats, length: int) -> Chang
     weights = np.minimum(usual / np.maximum(answers, SMALLEST_SPREAD), MAX_WEIGHT)
 
     def excess(rows: Counts, of_answer: Floats) -> Floats:
-        return (np.einsum("dls,l->ds", rows, values) - rows.sum(axis=1) * expected) @ of_answer
+        by_answer = np.einsum("dls,l->ds", rows, values) - rows.sum(axis=1) * expected
+        found: Floats = by_answer @ of_answer
+        return found
 
     rows_before, rows_now = before.sum(axis=(1, 2)), window.sum(axis=1) @ weights
     level, slope = (
