@@ -344,9 +344,9 @@ def _drifted(history: History, counts: ByLabel, weights: Floats | None = None) -
 def feature_relations(history: History, labelled: Labelled) -> dict[str, float]:
     """For each feature the chance of what its relation with the label has changed.
 
-    The distance is the variance between its bins of the change of the mean label, in rows weighted
-    to the same label shares: other shares alone change nothing. It is compared with that of blocks
-    of the rows before, as in ``spread``: its logarithm is about normal over them.
+    The distance is the variance between its bins of the change of the mean label. It is compared
+    with that of blocks of the rows before, as in ``spread``: its logarithm is about normal over
+    them.
     """
     values = _label_values(history)
     length = history.policy.window
@@ -376,30 +376,44 @@ def _blocks(rows: Counts, length: int) -> list[Counts]:
 
 
 def _change_between_bins(before: Counts, now: Counts, values: list[Floats]) -> float:
-    """How much more the label has changed in some bins than in others: the largest of all outputs.
+    """How much more the label has changed in some bins than in others, beyond what shares explain.
+
+    If other rows come, the label within a bin is as before in the rows as they are; if labels have
+    other shares, in rows weighted to the shares before. So the smaller of the two distances counts.
 
     Args:
         before: Labelled rows by label bin and bin.
-        now: Others, which are weighted to the same label shares. They count as many as they are
-            worth (Kish, Survey Sampling, 1965).
+        now: Others.
         values: Of each output, the value of each label bin.
     """
     shares, shares_now = (each.sum(axis=1) / each.sum() for each in (before, now))
     weights = np.divide(shares, shares_now, out=np.zeros_like(shares), where=shares_now > 0)
-    effective = (weights @ now) ** 2 / np.maximum(weights**2 @ now, SMALLEST_SPREAD)
-    now = now * weights[:, None]
-    used = (before.sum(axis=0) > 0) & (now.sum(axis=0) > 0)
+    return min(
+        _weighted_change(before, now, np.ones_like(weights), values),
+        _weighted_change(before, now, weights, values),
+    )
+
+
+def _weighted_change(before: Counts, now: Counts, weights: Floats, values: list[Floats]) -> float:
+    """The variance between bins of the label's change, by that of the label; the largest output's.
+
+    ``weights``: of the later rows of each label bin. They count as many as they are worth (Kish,
+    Survey Sampling, 1965).
+    """
+    used = (before.sum(axis=0) > 0) & (weights @ now > 0)
     if used.sum() < 2:
         return 0.0
     before, now = before[:, used], now[:, used]
-    rows, rows_now, effective = before.sum(axis=0), now.sum(axis=0), effective[used]
+    weighted = weights[:, None] * now
+    rows, rows_now = before.sum(axis=0), weighted.sum(axis=0)
+    effective = rows_now**2 / (weights**2 @ now)
     of_bins = rows * effective / (rows + effective)
+    shares = before.sum(axis=1) / before.sum()
     largest = 0.0
     for each in values:
-        changes = each @ now / rows_now - each @ before / rows
+        changes = each @ weighted / rows_now - each @ before / rows
         mean = of_bins @ changes / of_bins.sum()
-        centre = each @ shares
-        variance = float((each - centre) ** 2 @ shares)
+        variance = float((each - each @ shares) ** 2 @ shares)
         between = float(of_bins @ (changes - mean) ** 2) / (used.sum() - 1)
         largest = max(largest, between / variance if variance else 0.0)
     return largest
