@@ -53,7 +53,7 @@ def make_bins(frame: DataFrame, columns: list[str]) -> dict[str, Bins]:
     Numbers have deciles, texts their most frequent values. ``frame`` has the column ``row_id``.
     """
     sample = some_rows(frame, frame.count(), SAMPLE_ROWS)
-    table = sample.select(*_values(frame, columns)).toArrow()
+    table = sample.select(*column_values(frame, columns)).toArrow()
     bins = {}
     for name, values in zip(columns, table.columns, strict=True):
         if pa.types.is_string(values.type):
@@ -85,7 +85,7 @@ def count(
     columns = list(bins)
     has_days = EVENT_DATE in frame.columns
     day = F.col(EVENT_DATE) if has_days else F.lit(None).cast("date")
-    rows = frame.select(day.alias("day"), *_values(frame, columns))
+    rows = frame.select(day.alias("day"), *column_values(frame, columns))
     sizes = [number_of_bins(bins[name]) for name in columns]
     edges = np.concatenate([[0], np.cumsum(sizes)])
 
@@ -124,7 +124,7 @@ def count(
     return days, counted
 
 
-def _values(frame: DataFrame, columns: list[str]) -> list[Column]:
+def column_values(frame: DataFrame, columns: list[str]) -> list[Column]:
     """The columns as texts or doubles, under names without special characters."""
     values = []
     for number, name in enumerate(columns):
