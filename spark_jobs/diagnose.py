@@ -1,7 +1,5 @@
 """Say why the rows have drifted, or the champion has become worse."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING
 
 from updraft.core.arguments import MonitoringArguments
@@ -87,8 +85,8 @@ def job(arguments: MonitoringArguments) -> DiagnoseReport:
 
 
 def _rows(
-    use_case: UseCase, champion: RegisteredVersion, last: date
-) -> tuple[DataFrame, DataFrame]:
+    use_case: "UseCase", champion: "RegisteredVersion", last: "date"
+) -> tuple["DataFrame", "DataFrame"]:
     """The champion's training rows, and those after them until ``last``.
 
     Those of a snapshot are its holdout and the newest rows; hashes of their ids are the partitions.
@@ -110,7 +108,7 @@ def _rows(
         later = features.where((day > F.lit(champion.days.last)) & (day <= F.lit(last)))
         return features.where(champion.days.predicate()), later
 
-    def grouped(rows: DataFrame, number: int) -> DataFrame:
+    def grouped(rows: "DataFrame", number: int) -> "DataFrame":
         first = F.lit(SNAPSHOT + timedelta(days=number * APART))
         group = F.pmod(F.xxhash64(ROW_ID), F.lit(GROUPS)).cast("int")
         return rows.withColumn(EVENT_DATE, F.date_add(first, group))
@@ -124,7 +122,9 @@ def _rows(
     return grouped(train, 0), grouped(holdout, 1).unionByName(grouped(newest, 2))
 
 
-def _volumes(use_case: UseCase, champion: RegisteredVersion, last: date) -> dict[date, Volume]:
+def _volumes(
+    use_case: "UseCase", champion: "RegisteredVersion", last: "date"
+) -> "dict[date, Volume]":
     """The rows of each partition since the training began.
 
     The newest day of hourly partitions is left out: it has not ended.
