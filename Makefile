@@ -38,7 +38,7 @@ bench: setup ## Run all benchmarks of bench/, or one: make bench B=submit
 	@for name in $(or $(B),$(filter-out harness compared real_rows,$(basename $(notdir $(wildcard bench/*.py))))); do \
 		$(bin)/python bench/$$name.py || exit 1; done
 
-mutants: setup ## Change the gate in every small way, and check that its tests fail; five minutes
+mutants: setup ## Change gate and retraining policy in every small way, and check that their tests fail; ten minutes
 	@rm -rf mutants && $(bin)/mutmut run
 	@$(bin)/mutmut results | grep -c survived | grep -qx $(SURVIVORS) || { $(bin)/mutmut results; \
 		echo "Expected $(SURVIVORS) survivors, those of docs/benchmarks.md. Look at each with mutmut show, and fix the tests." >&2; exit 1; }

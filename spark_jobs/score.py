@@ -17,26 +17,18 @@ if TYPE_CHECKING:
 def job(arguments: ScoreArguments) -> ScoreReport:
     """Replace the predictions of the days to score by those of the current champion."""
     from updraft.core.schema import EVENT_DATE, FEATURES, PREDICTIONS, RECOMMENDATIONS
-    from updraft.data.ledger import DeltaLedger
     from updraft.data.session import session
     from updraft.data.tables import Table
-    from updraft.decisions.champions import Champions
+    from updraft.evaluation.champion import current_champion
     from updraft.evaluation.kinds import kind_of
-    from updraft.models.provenance import origin
     from updraft.models.recommendations import recommendations
     from updraft.models.scoring import predictions
-    from updraft.models.tracking import connect
-    from updraft.models.versions import registered
 
     use_case = arguments.use_case
-    client = connect(use_case)
-    champions = Champions(
-        client, DeltaLedger(use_case), use_case, origin(arguments.report, use_case)
-    )
-    entry = champions.current()
-    if entry is None or entry.to_version is None:
+    current = current_champion(use_case, arguments.report)
+    if current is None:
         return ScoreReport(use_case=use_case.name, outcome="no champion")
-    champion = registered(client, use_case, entry.to_version, champions.ledger.entries())
+    champion = current.version
     spark = session(use_case)
     table = Table(use_case, FEATURES)
     features = table.read(spark)
@@ -51,19 +43,19 @@ def job(arguments: ScoreArguments) -> ScoreReport:
         )
     kind = kind_of(use_case.task)
     to_score = features.where(on_days(days))
-    scored = predictions(to_score, use_case, champion, entry.key, kind.prediction_columns)
+    scored = predictions(to_score, use_case, champion, current.entry.key, kind.prediction_columns)
     rows = scored.cache().count()
     with Table(use_case, PREDICTIONS).hold(spark) as held_table:
         held_table.replace(scored, on_days(days))
     if kind.recommends:
         known = features.where(features[EVENT_DATE] <= days[-1])
-        recommended = recommendations(known, champion, entry.key)
+        recommended = recommendations(known, champion, current.entry.key)
         with Table(use_case, RECOMMENDATIONS).hold(spark) as held_table:
             held_table.replace(recommended, on_days(days[-1:]))
     return ScoreReport(
         use_case=use_case.name,
         champion=champion.version,
-        entry=entry.key,
+        entry=current.entry.key,
         first=days[0],
         last=days[-1],
         rows=rows,

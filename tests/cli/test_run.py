@@ -199,7 +199,7 @@ def test_a_run_that_was_killed_does_not_stop_the_next_one(small_root: Path) -> N
         f"Data, {FIRST}..{LAST}",
         "Training",
         "Monitoring",
-        "Retraining, started by the drift",
+        "Retraining, started by monitoring",
         "Counting rows and models",
     ]
     rows = report["tables"]
@@ -209,6 +209,6 @@ def test_a_run_that_was_killed_does_not_stop_the_next_one(small_root: Path) -> N
     assert report["drift"][0]["detected"]
     assert "All steps ended well" in completed.stdout
     # The retraining has the id that monitoring has given it.
-    (retraining,) = (small_root / "reports" / "flights_training").glob("drift__run__*")
+    (retraining,) = (small_root / "reports" / "flights_training").glob("monitoring__run__*")
     assert (retraining / "gate.json").exists()
     assert processes(small_root) == []

@@ -10,8 +10,8 @@ from pydantic import ValidationError
 from tests.conftest import run
 from updraft.core.arguments import (
     ARGUMENTS,
-    DriftArguments,
     JobArguments,
+    MonitoringArguments,
     PartitionArguments,
     ReleaseArguments,
     RollbackArguments,
@@ -45,7 +45,7 @@ def test_a_jobs_arguments_are_checked_together() -> None:
     training = parse_arguments(
         TrainingArguments, [*WORDS, "--search", '{"trials": 9}', "--end", "None"]
     )
-    drift = parse_arguments(DriftArguments, [*WORDS, "--window", "3"])
+    drift = parse_arguments(MonitoringArguments, [*WORDS, "--window", "3"])
     assert (training.use_case.model.search.trials, training.until) == (9, None)
     assert drift.use_case.drift.window == 3
     with pytest.raises(UpdraftError, match="no data interval"):
@@ -78,7 +78,7 @@ def test_a_value_that_a_template_has_lost_does_not_mean_the_default(value: str) 
     with pytest.raises(UpdraftError, match="search: found"):
         parse_arguments(TrainingArguments, [*WORDS, f"--search={value}"])
     with pytest.raises(UpdraftError, match="window"):
-        parse_arguments(DriftArguments, [*WORDS, f"--window={value}"])
+        parse_arguments(MonitoringArguments, [*WORDS, f"--window={value}"])
     with pytest.raises(UpdraftError, match=r"to: found .*, expected the number of a version"):
         parse_arguments(RollbackArguments, [*WORDS, f"--to={value}", "--reason=complaints"])
     with pytest.raises(UpdraftError, match=r"version: found .*, expected the number of a version"):
@@ -86,6 +86,21 @@ def test_a_value_that_a_template_has_lost_does_not_mean_the_default(value: str) 
     for arguments_type, words in ((RollbackArguments, ["--to=3"]), (ReleaseArguments, [])):
         with pytest.raises(UpdraftError, match="reason: found none, expected why"):
             parse_arguments(arguments_type, [*WORDS, *words, f"--reason={value}"])
+
+
+def test_monitoring_looks_at_the_newest_day_or_at_a_history() -> None:
+    days = ["--start=2013-03-01", "--end=2013-03-31"]
+    history = parse_arguments(MonitoringArguments, [*WORDS, *days]).replayed
+    assert history == parse_interval("2013-03-01", "2013-03-31")
+    newest = parse_arguments(MonitoringArguments, [*WORDS, "--start=None", "--end=None"])
+    assert newest.replayed is None
+    for days, message in (
+        (["--end=2013-03-31"], "end: found 2013-03-31 without a first day"),
+        (["--start=2013-03-31", "--end=2013-03-01"], "end"),
+        (["--start=2999-01-01"], "in the future"),
+    ):
+        with pytest.raises(UpdraftError, match=message):
+            parse_arguments(MonitoringArguments, [*WORDS, *days])
 
 
 def test_a_rollback_without_a_version_is_refused() -> None:
@@ -105,7 +120,7 @@ def test_a_version_is_a_number(to: str) -> None:
         ("ingest", ["--start=2013-01-01", "--to=3"]),
         ("ingest", ["--star=2013-01-01"]),
         ("gate", ["--start=2013-01-01"]),
-        ("drift", ["--end=2013-01-01"]),
+        ("drift", ["--to=3"]),
     ],
 )
 def test_an_argument_that_a_job_does_not_have_is_refused(job: str, words: list[str]) -> None:

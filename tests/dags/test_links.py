@@ -54,4 +54,4 @@ def test_training_tasks_lead_to_their_mlflow_run(
 def test_other_tasks_have_no_link(flights: UseCase) -> None:
     dags = [data_dag(flights), training_dag(flights), monitoring_dag(flights)]
     linked = {task.task_id for dag in dags for task in dag.tasks if task.operator_extra_links}
-    assert linked - {"retrain"} == {"validate", "drift", "search_and_fit", "evaluate"}
+    assert linked - {"retrain"} == {"validate", "drift", "decide", "search_and_fit", "evaluate"}

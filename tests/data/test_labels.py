@@ -62,6 +62,21 @@ def test_a_training_knows_what_was_complete_at_the_end_of_its_last_day(
     assert Maturity(unit, delay).known(end) == newest
 
 
+@pytest.mark.parametrize("unit", ["hour", "day", "month"])
+@pytest.mark.parametrize("delay", DELAYS)
+def test_a_partition_is_first_known_on_a_day_before_which_it_is_not(
+    unit: Unit, delay: timedelta | None
+) -> None:
+    maturity = Maturity(unit, delay)
+    first, last = date(2012, 11, 1), date(2013, 4, 1)
+    for partition in Interval(first, last, "month" if unit == "month" else "day").days:
+        day = maturity.first_known(partition)
+        known, known_before = (maturity.known(end) for end in (day, day - timedelta(days=1)))
+        assert known is not None
+        assert known_before is not None
+        assert known_before < partition <= known
+
+
 def test_without_a_last_day_a_training_knows_what_is_complete_now() -> None:
     assert IMMEDIATE.known(None) is None, "labels that arrive with their rows are all known"
     before = datetime.now(UTC)

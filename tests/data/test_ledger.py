@@ -16,7 +16,8 @@ from updraft.core.errors import UpdraftError
 from updraft.core.ledger import Entry
 from updraft.core.schema import LEDGER
 from updraft.core.use_case import UseCase
-from updraft.data import ledger
+from updraft.data import append_only
+from updraft.data.append_only import HeldRows
 from updraft.data.ledger import DeltaLedger, _HeldLedger
 from updraft.data.tables import Table
 
@@ -125,7 +126,7 @@ def test_who_decides_is_alone_until_it_ends(
 ) -> None:
     delta_ledger = DeltaLedger(flights)
     with other_process() as process:
-        monkeypatch.setattr(ledger, "LOCK_SECONDS", 0.2)
+        monkeypatch.setattr(append_only, "LOCK_SECONDS", 0.2)
         message = r"another process has held .*ledger\.lock"
         with pytest.raises(UpdraftError, match=message), delta_ledger.hold():
             pass
@@ -140,7 +141,7 @@ def test_the_lock_of_a_killed_process_is_free(
     with other_process() as process:
         process.kill()
         process.wait()
-    monkeypatch.setattr(ledger, "LOCK_SECONDS", 0.2)
+    monkeypatch.setattr(append_only, "LOCK_SECONDS", 0.2)
     with DeltaLedger(flights).hold() as held:
         assert held.entries() == []
 
@@ -151,8 +152,9 @@ def test_an_entry_that_comes_between_decision_and_writing_refuses_the_other(
     with DeltaLedger(flights).hold() as held:
         for before in ([], [FIRST]):
             held.add(FIRST, before)
-            expected = f"Expected the {len(before)} entries"
-            message = rf"was not written: .*{expected}.* decides anew"
+            expected = f"Expected the {len(before)} rows"
+            what = "the entry 'refused' of version 2"
+            message = rf"{what} was not written: .*{expected}.* decides anew"
             with pytest.raises(UpdraftError, match=message):
                 held.add(ENTRY, before)
         assert [entry.event for entry in held.entries()] == ["adopted", "adopted"]
@@ -162,7 +164,8 @@ def test_an_entry_that_comes_between_decision_and_writing_refuses_the_other(
 def test_one_of_several_simultaneous_entries_stays(
     root: Path, flights: UseCase, before: list[Entry]
 ) -> None:
-    without_lock = _HeldLedger(DeltaLedger(flights))
+    delta_ledger = DeltaLedger(flights)
+    without_lock = _HeldLedger(delta_ledger, HeldRows(delta_ledger.table))
     for entry in before:
         without_lock.add(entry, [])
 

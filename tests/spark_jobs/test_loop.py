@@ -21,7 +21,18 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from spark_jobs import drift, evaluate, gate, promote, rollback, score, search_and_fit
+from spark_jobs import (
+    decay,
+    decide,
+    diagnose,
+    drift,
+    evaluate,
+    gate,
+    promote,
+    rollback,
+    score,
+    search_and_fit,
+)
 from tests.conftest import run as run_program
 from updraft.core.arguments import ARGUMENTS
 from updraft.core.errors import UpdraftError
@@ -30,17 +41,22 @@ from updraft.core.ledger import Entry
 from updraft.core.registry import CHAMPION
 from updraft.core.report_files import report_path
 from updraft.core.reports import (
+    DecayReport,
+    DecideReport,
     DriftReport,
     EvaluateReport,
     GateReport,
     Report,
     RollbackReport,
     ScoreReport,
+    SearchAndFitReport,
 )
 from updraft.core.schema import FEATURES, LEDGER, PREDICTIONS
+from updraft.core.triggers import Trigger
 from updraft.core.use_case import UseCase
 from updraft.data.ledger import DeltaLedger
 from updraft.data.tables import Table, partitions_of
+from updraft.data.triggers import Triggers
 from updraft.models.tracking import connect
 from updraft.models.versions import decided_evidence
 
@@ -282,6 +298,61 @@ def test_drift_is_reported_for_each_column_and_as_a_page(first: Run, drifted: Dr
 
 
 @dataclass(frozen=True)
+class Monitored:
+    decayed: Report
+    decided: Report
+    history: dict[str, Report]
+    days: list[date]  # Those of the history.
+    triggers: list[Trigger]
+
+
+@pytest.fixture(scope="module")
+def monitored(first: Run, drifted: Drifted) -> Monitored:
+    """The jobs after ``drift``; then all of them again, for each day that was not learnt from."""
+    use_case = first.use_case
+    decayed = first(decay)
+    first(diagnose)
+    decided = first(decide, trainings="0")
+    learnt_until = SearchAndFitReport.read(first.uri("search_and_fit")).train_last
+    days = [day for day in Table(use_case, FEATURES).partitions() if day > learnt_until]
+    again = Run(use_case, "history")
+    interval = {"start": str(days[0]), "end": str(days[-1])}
+    history = {job.__name__: again(job, **interval) for job in (drift, decay, diagnose)}
+    history[decide.__name__] = again(decide, **interval, trainings="0")
+    return Monitored(decayed, decided, history, days, Triggers(use_case).all())
+
+
+def test_right_after_a_training_there_is_nothing_to_judge_decay_by_nor_to_train_on(
+    monitored: Monitored,
+) -> None:
+    report = monitored.decayed
+    assert isinstance(report, DecayReport)
+    assert report.outcome == "no verdict"
+    assert report.holdout is not None
+    assert all(each.value is not None for each in report.partitions)
+    assert "no partition after the holdout" in str(report.looks[-1].reason)
+    decided = monitored.decided
+    assert isinstance(decided, DecideReport)
+    assert decided.action != "retrain"
+    assert any(str(report.looks[-1].reason) in reason for reason in decided.reasons)
+
+
+def test_a_history_judges_and_decides_each_day_and_starts_nothing(monitored: Monitored) -> None:
+    windows = monitored.history["spark_jobs.drift"]
+    assert isinstance(windows, DriftReport)
+    assert [window.day for window in windows.windows] == monitored.days
+    decided = monitored.history["spark_jobs.decide"]
+    assert isinstance(decided, DecideReport)
+    assert (decided.action, decided.replayed) == ("nothing", True)
+    assert decided.decisions == len(monitored.days)
+    live, *replayed = monitored.triggers
+    assert not live.replayed
+    assert [trigger.day for trigger in replayed if trigger.replayed] == monitored.days
+    page = report_path("reports/flights_training/history/decide.json")
+    assert "image/png" in page.with_suffix(".html").read_text()
+
+
+@dataclass(frozen=True)
 class Refused:
     evaluated: Report
     verdict: Report
@@ -291,7 +362,7 @@ class Refused:
 
 
 @pytest.fixture(scope="module")
-def refused(first: Run, drifted: Drifted) -> Refused:
+def refused(first: Run, monitored: Monitored) -> Refused:
     """A second challenger, trained on the same rows with the same seed."""
     use_case = first.use_case
     before = champion(use_case)

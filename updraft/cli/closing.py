@@ -12,8 +12,9 @@ from rich.table import Table
 
 from updraft.core.files import write_atomically
 from updraft.core.registry import CHAMPION
-from updraft.core.reports import DriftReport
+from updraft.core.reports import DecideReport, DriftReport
 from updraft.core.settings import settings
+from updraft.core.triggers import Action, Cause
 from updraft.core.use_case import UseCase
 
 if TYPE_CHECKING:
@@ -47,12 +48,19 @@ class RegisteredModel(Champion):
     reasons: list[str]
 
 
-class DriftSummary(BaseModel):
-    """What a monitoring run has found: ``columns`` are those that have drifted."""
+class MonitoringSummary(BaseModel):
+    """What a monitoring run has found, and what follows.
+
+    ``detected``: whether there is drift; None without a verdict. ``columns``: those that have
+    drifted.
+    """
 
     window: str
-    detected: bool
+    detected: bool | None
     columns: list[str]
+    cause: Cause | None
+    action: Action
+    reasons: list[str]
 
 
 class Closing(BaseModel):
@@ -65,7 +73,7 @@ class Closing(BaseModel):
     tables: dict[str, int] = {}
     models: list[RegisteredModel] = []
     champion: Champion | None = None
-    drift: list[DriftSummary] = []
+    drift: list[MonitoringSummary] = []
     error: str | None = None
 
     def write(self, file: Path) -> None:
@@ -134,12 +142,17 @@ def _holdout_metrics(metrics: dict[str, float]) -> dict[str, float]:
     }
 
 
-def drift_summary(report: DriftReport, use_case: UseCase) -> DriftSummary:
-    """Return the part of a drift report that the closing shows."""
-    return DriftSummary(
-        window=f"{report.first}..{report.last}" if use_case.unit else "the snapshot",
-        detected=report.detected,
-        columns=[column.column for column in report.columns if column.drifted],
+def monitoring_summary(
+    drift: DriftReport, decision: DecideReport, use_case: UseCase
+) -> MonitoringSummary:
+    """Return what the closing shows of a monitoring run."""
+    return MonitoringSummary(
+        window=f"{drift.first}..{drift.last}" if use_case.unit else "the snapshot",
+        detected=None if drift.outcome == "no verdict" else drift.detected,
+        columns=[column.column for column in drift.columns if column.drifted],
+        cause=decision.cause,
+        action=decision.action,
+        reasons=decision.reasons,
     )
 
 
@@ -160,11 +173,12 @@ def show(
             for reason in model.reasons:
                 line = f"version {model.version} {model.verdict}: {reason}"
                 console.print(line, highlight=False, markup=False)
-    for drift in closing.drift:
-        result = "no column has drifted"
-        if drift.columns:
-            result = f"drifted: {', '.join(drift.columns)}"
-        console.print(f"Drift in {drift.window}: {result}", soft_wrap=True, markup=False)
+    for look in closing.drift:
+        found = f"drifted: {', '.join(look.columns)}" if look.columns else "no column has drifted"
+        cause = f" ({look.cause})" if look.cause else ""
+        console.print(f"{look.window}: {found}{cause}", soft_wrap=True, markup=False)
+        for reason in look.reasons:
+            console.print(f"{look.action}: {reason}", soft_wrap=True, markup=False)
     # Not a table: a path that is broken at a column's edge can be neither clicked nor copied.
     console.print(
         f"[italic]Where to look; `make up` starts Airflow and MLflow on what {command} has left[/]"

@@ -98,20 +98,20 @@ class DemoRun(Loop):
         with self.step("Monitoring, started by the new features") as say:
             run_id = self._await_run("monitoring", lambda run: run["dag_run_id"] not in earlier)
             self._await_end("monitoring", run_id, say)
-            report = self.note_drift(run_id, say)
-            if report.outcome != "done":
+            decision = self.note_monitoring(run_id, say)
+            if decision is None:
                 raise UpdraftError(
-                    f"{self.dag('monitoring')} {run_id}: ended with {report.outcome!r}, "
-                    "expected a comparison."
+                    f"{self.dag('monitoring')} {run_id}: found no champion, expected one."
                 )
-            if is_first and not report.detected:
+            if is_first and decision.action != "retrain":
                 raise UpdraftError(
-                    f"{self.dag('monitoring')} {run_id}: found no drift in {days}, expected some."
+                    f"{self.dag('monitoring')} {run_id}: decided {decision.action!r} after {days} "
+                    f"({'; '.join(decision.reasons)}), expected a retraining."
                 )
-        if not report.detected:
+        if decision.action != "retrain":
             return
-        with self.step("Retraining, started by the drift") as say:
-            started_id = f"drift__{run_id}"
+        with self.step("Retraining, started by monitoring") as say:
+            started_id = f"monitoring__{run_id}"
             run_id = self._await_run("training", lambda run: run["dag_run_id"] == started_id)
             self._await_end("training", run_id, say)
             say(self.verdict(run_id))

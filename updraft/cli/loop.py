@@ -13,17 +13,17 @@ from rich.markup import escape
 from updraft.cli import servers
 from updraft.cli.closing import (
     Closing,
-    DriftSummary,
+    MonitoringSummary,
     Step,
     count_rows,
-    drift_summary,
+    monitoring_summary,
     registered_models,
     show,
 )
 from updraft.cli.sample import write_sample
 from updraft.core.errors import UpdraftError
 from updraft.core.report_files import report_path, report_uri
-from updraft.core.reports import DriftReport, GateReport, PromoteReport
+from updraft.core.reports import DecideReport, DriftReport, GateReport, PromoteReport
 from updraft.core.settings import settings
 from updraft.core.use_case import UseCase, load_use_case
 
@@ -41,7 +41,7 @@ class Loop(ABC):
         self.console = console
         self.started = time.monotonic()
         self.steps: list[Step] = []
-        self.drift: list[DriftSummary] = []
+        self.monitoring: list[MonitoringSummary] = []
         self.drift_page: str | None = None
         self.servers: servers.Servers | None = None
 
@@ -75,7 +75,7 @@ class Loop(ABC):
         finally:
             self._end_servers(servers_before)
             closing.steps = self.steps
-            closing.drift = self.drift
+            closing.drift = self.monitoring
             closing.seconds = round(time.monotonic() - self.started, 1)
             closing.write(report)
         places = {"this table as a file": str(report)}
@@ -146,18 +146,21 @@ class Loop(ABC):
         promotion = PromoteReport.read(report_uri(self.dag("training"), run_id, "promote"))
         return f"version {promotion.champion} promoted: {reasons}"
 
-    def note_drift(self, run_id: str, say: Say) -> DriftReport:
-        """Keep the result of a monitoring run for the closing, and return its report."""
-        report = DriftReport.read(report_uri(self.dag("monitoring"), run_id, "drift"))
-        if report.outcome != "done":
-            reasons = {column.reason for column in report.columns if column.p_value is None}
-            say("; ".join([report.outcome, *sorted(filter(None, reasons))]))
-            return report
-        self.drift.append(drift_summary(report, self.use_case))
-        self.drift_page = report.page
-        drifted = sum(column.drifted for column in report.columns)
-        say(f"{drifted} of {len(report.columns)} columns have drifted")
-        return report
+    def note_monitoring(self, run_id: str, say: Say) -> DecideReport | None:
+        """Keep what a monitoring run has found for the closing, and return its decision.
+
+        None if there is no champion to monitor.
+        """
+        drift = DriftReport.read(report_uri(self.dag("monitoring"), run_id, "drift"))
+        if drift.outcome == "no champion":
+            say(drift.outcome)
+            return None
+        decision = DecideReport.read(report_uri(self.dag("monitoring"), run_id, "decide"))
+        self.monitoring.append(monitoring_summary(drift, decision, self.use_case))
+        self.drift_page = drift.page
+        drifted = sum(column.drifted for column in drift.columns)
+        say(f"{drifted} of {len(drift.columns)} columns have drifted: {decision.action}")
+        return decision
 
     def _end_servers(self, before: servers.Servers | None) -> None:
         if self.with_airflow:

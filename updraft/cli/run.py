@@ -64,10 +64,10 @@ class CompleteRun(Loop):
             say(self.verdict(self.run_id))
         with self.step("Monitoring") as say:
             tasks = self._run_dag("monitoring", self.run_id, {}, say)
-            self.note_drift(self.run_id, say)
+            self.note_monitoring(self.run_id, say)
         if "retrain" in tasks:
-            with self.step("Retraining, started by the drift") as say:
-                retraining = f"drift__{self.run_id}"
+            with self.step("Retraining, started by monitoring") as say:
+                retraining = f"monitoring__{self.run_id}"
                 self._run_dag("training", retraining, {}, say)
                 say(self.verdict(retraining))
 

@@ -43,8 +43,8 @@ class Entry(NamedTuple):
         features_version: The version of the features table that the decision rests on.
         code: The commit that decided.
         model: For "trained", the model's ``Manifest`` as JSON: its files and facts by hash.
-        holdout_first: The first day of the holdout that the gate has decided on; None for a
-            snapshot, and for what rests on no holdout.
+        holdout_first: The first day of the holdout that a training has set aside, or that the gate
+            has decided on; None for a snapshot, and for what rests on no holdout.
         holdout_last: Its last day.
         holds: For "rolled back", whether it holds all promotions until they are released.
         policy: The hash of the section ``gate`` of the use case, as it was then.
@@ -155,6 +155,19 @@ def training_of(entries: Sequence[Entry], key: str) -> Entry | None:
     for entry in reversed(entries):
         if entry.event == "trained" and entry.key == key:
             return entry
+    return None
+
+
+def holdout_of(entries: Sequence[Entry], version: int, run_id: str) -> tuple[date, date] | None:
+    """Return the first and last day of the holdout on which the gate has judged a version.
+
+    None for a snapshot, and for a version that became champion without the gate.
+    """
+    for entry in reversed(entries):
+        if entry.version != version or entry.run_id != run_id:
+            continue
+        if entry.holdout_first is not None and entry.holdout_last is not None:
+            return entry.holdout_first, entry.holdout_last
     return None
 
 

@@ -376,7 +376,8 @@ class DecayLook(BaseModel):
         day: The newest partition of the features table at that time.
         partitions: The mature partitions after the holdout that have a value.
         loss: By how much the metric has been worse in them than on the holdout, on average.
-        lower: The lower end of its confidence interval, which holds at all looks together.
+        lower: The lower end of its confidence interval, which holds at all looks together. None as
+            long as there are too few partitions for an interval.
         upper: The upper end.
         evidence: How much likelier the values are if the champion has become worse, at some
             partition, than if it has not: a bet that is fair as long as it has not.
@@ -402,6 +403,7 @@ class DecayReport(Report):
     Attributes:
         champion: The version.
         metric: The name of the metric, that of the gate.
+        more_is_better: Of two values of it, the larger one is better.
         holdout: Its mean over the partitions of the holdout.
         partitions: The partitions of the holdout and those after it whose labels are complete.
         looks: The result by day.
@@ -409,6 +411,7 @@ class DecayReport(Report):
 
     champion: int | None = None
     metric: str | None = None
+    more_is_better: bool = True
     holdout: float | None = None
     partitions: list[PartitionMetric] = []
     looks: list[DecayLook] = []
@@ -448,6 +451,8 @@ class DecideReport(Report):
         cause: Why the rows or the champion have changed, if that is known.
         columns: The columns that explain it.
         decisions: How many days were decided.
+        replayed: Whether they are past days, for which nothing is started or sent; then the
+            ``action`` is to do nothing.
     """
 
     day: date
@@ -456,3 +461,4 @@ class DecideReport(Report):
     cause: Cause | None = None
     columns: list[str] = []
     decisions: int = 1
+    replayed: bool = False

@@ -63,6 +63,13 @@ class Maturity:
         moment = datetime.now(UTC) if end is None else Interval(end, end).end
         return self.newest(moment)
 
+    def first_known(self, partition: date) -> date:
+        """The first day at the end of which ``known`` returns this partition or a later one."""
+        if self.delay is None:
+            return partition
+        complete = Interval(partition, partition, self.unit).end + self.delay
+        return (complete - timedelta(microseconds=1)).date()
+
     def __str__(self) -> str:
         """The delay in words: as use_case.yaml has it."""
         hours = (self.delay or timedelta(0)) // timedelta(hours=1)

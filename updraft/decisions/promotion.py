@@ -46,6 +46,7 @@ def enter_training(
             )
         champion = last_change(entries)
         current = champion.to_version if champion else None
+        days = trained.holdout_days
         entry = Entry(
             number=0,  # The ledger replaces it.
             key=key,
@@ -59,6 +60,8 @@ def enter_training(
             run_id=trained.run_id,
             features_version=trained.features_version,
             model=manifest.model_dump_json(),
+            holdout_first=days[0] if days else None,
+            holdout_last=days[1] if days else None,
             **origin._asdict(),
         )
         held.add(entry, entries)

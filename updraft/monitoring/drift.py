@@ -5,6 +5,8 @@ compared and why, ``counting`` how rows are counted.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +16,7 @@ from scipy import stats
 
 from updraft.core.errors import UpdraftError
 from updraft.core.kinds import Task
-from updraft.core.reports import ColumnDrift
+from updraft.core.reports import ColumnDrift, WindowDrift
 from updraft.core.schema import EVENT_DATE, INTERNAL, LABEL, feature_names, quote
 from updraft.core.sections import Drift
 from updraft.core.use_case import UseCase
@@ -67,6 +69,16 @@ def has_drifted(columns: Sequence[ColumnDrift], policy: Drift) -> bool | None:
         return True
     judged = sum(column.p_value is not None for column in columns)
     return False if judged >= policy.min_columns else None
+
+
+def verdict(day: date, columns: Sequence[ColumnDrift], policy: Drift) -> WindowDrift:
+    """The verdict on the window until ``day``."""
+    return WindowDrift(
+        day=day,
+        detected=has_drifted(columns, policy),
+        judged=sum(column.p_value is not None for column in columns),
+        columns=[column.column for column in columns if column.drifted],
+    )
 
 
 def training_reference(train: DataFrame, use_case: UseCase) -> Reference:
@@ -205,41 +217,73 @@ class Window(NamedTuple):
         return cls(counts.rows.sum(axis=0), sums)
 
 
-def compare(
-    frame: DataFrame, stored: Reference, policy: Drift, trained_on: DataFrame
-) -> list[ColumnDrift]:
-    """The drift of each column of the reference in the rows of ``frame``, the drifted ones first.
+@dataclass(frozen=True)
+class DailyCounts:
+    """The rows of each monitored column by partition and bin.
+
+    ``days``: the partitions in order; None is that of rows without one.
+    """
+
+    days: list[date | None]
+    columns: dict[str, ColumnCounts]
+
+    def window(self, days: Sequence[date | None], labelled_until: date | None) -> dict[str, Window]:
+        """The rows of ``days`` together, by column; of the label those until ``labelled_until``."""
+        windows = {}
+        for name, counts in self.columns.items():
+            is_in = np.array([day in days for day in self.days], dtype=bool)
+            if name == LABEL and labelled_until is not None:
+                is_in &= np.array([day is None or day <= labelled_until for day in self.days])
+            sums = None if counts.sums is None else counts.sums[is_in]
+            windows[name] = Window.of(replace(counts, rows=counts.rows[is_in], sums=sums))
+        return windows
+
+
+def count_by_day(frame: DataFrame, stored: Reference, trained_on: DataFrame) -> DailyCounts:
+    """The rows of ``frame`` by partition, in the bins of the reference.
 
     ``trained_on`` are the training rows, whose entities are known.
     """
-    columns = judge(stored, _windows(frame, stored, trained_on), policy)
-    return sorted(columns, key=lambda column: (not column.drifted, -column.psi, column.column))
-
-
-def _windows(frame: DataFrame, stored: Reference, trained_on: DataFrame) -> dict[str, Window]:
-    """The newest rows of each column."""
-    windows = {}
-    bins: dict[str, Bins] = {}
+    bins: dict[str, Bins] = {
+        name: column for name, column in stored.items() if not column.get("entities")
+    }
+    days, columns = count(frame, bins)
     for name, column in stored.items():
         if column.get("entities"):
-            windows[name] = Window(_known_and_new(frame, trained_on, name), None)
-        else:
-            bins[name] = column
-    _, counted = count(frame, bins) if bins else ([], {})
-    windows |= {name: Window.of(counts) for name, counts in counted.items()}
-    return windows
+            days, columns[name] = _known_and_new(frame, trained_on, name)
+    return DailyCounts(days, columns)
 
 
-def _known_and_new(frame: DataFrame, trained_on: DataFrame, name: str) -> np.ndarray[Any, Any]:
-    """The rows whose entity is known from the training rows, and where it is new."""
+def compare(
+    frame: DataFrame, stored: Reference, policy: Drift, trained_on: DataFrame
+) -> list[ColumnDrift]:
+    """The drift of each column of the reference in all rows of ``frame``, the drifted ones first.
+
+    ``trained_on`` are the training rows, whose entities are known.
+    """
+    counts = count_by_day(frame, stored, trained_on)
+    return judge(stored, counts.window(counts.days, None), policy)
+
+
+def _known_and_new(
+    frame: DataFrame, trained_on: DataFrame, name: str
+) -> tuple[list[date | None], ColumnCounts]:
+    """The partitions, and their rows whose entity is known from the training rows or new."""
     known = trained_on.select(F.col(quote(name)).alias("known")).distinct()
     joined = frame.join(known, F.col(quote(name)) == F.col("known"), "left")
-    rows, new_rows = joined.agg(F.count("*"), F.count_if(F.col("known").isNull())).collect()[0]
-    return np.array([rows - new_rows, new_rows])
+    day = F.col(EVENT_DATE) if EVENT_DATE in frame.columns else F.lit(None).cast("date")
+    counted = (
+        joined.groupBy(day.alias("day"))
+        .agg(F.count("known").alias("known"), F.count_if(F.col("known").isNull()).alias("new"))
+        .collect()
+    )
+    by_day = sorted(counted, key=lambda row: str(row["day"]))
+    rows = np.array([[row["known"], row["new"]] for row in by_day], dtype=np.int64)
+    return [row["day"] for row in by_day], ColumnCounts(rows.reshape(-1, 2), sums=None)
 
 
 def judge(stored: Reference, windows: dict[str, Window], policy: Drift) -> list[ColumnDrift]:
-    """Decide which columns of the reference have drifted, see ``significant``."""
+    """Decide which columns of the reference have drifted, see ``significant``; these come first."""
     comparisons = {
         name: compare_column(
             np.asarray(column["rows"]),
@@ -273,7 +317,7 @@ def judge(stored: Reference, windows: dict[str, Window], policy: Drift) -> list[
                 reason=reason,
             )
         )
-    return columns
+    return sorted(columns, key=lambda column: (not column.drifted, -column.psi, column.column))
 
 
 def significant(p_values: Mapping[str, float], error: float) -> set[str]:

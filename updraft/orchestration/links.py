@@ -52,3 +52,9 @@ class DriftReportLink(PageLink):
     """From ``drift`` to Evidently's page."""
 
     name = PAGES["drift"]
+
+
+class MonitoringHistoryLink(PageLink):
+    """From ``decide`` to what monitoring has found and decided, day by day."""
+
+    name = PAGES["decide"]
