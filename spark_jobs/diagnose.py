@@ -96,17 +96,18 @@ def _rows(
     from pyspark.sql import functions as F
 
     from updraft.core.interval import SNAPSHOT
-    from updraft.core.schema import EVENT_DATE, FEATURES, HOLDOUT_ROWS, ROW_ID, TRAIN_ROWS
+    from updraft.core.schema import EVENT_DATE, FEATURES, HOLDOUT_ROWS, ROW_ID
     from updraft.data.session import session
     from updraft.data.tables import Table
+    from updraft.evaluation.champion import learnt_rows
 
     spark = session(use_case)
     table = Table(use_case, FEATURES)
+    train = learnt_rows(spark, use_case, champion)
     if use_case.unit:
-        features = table.read(spark)
         day = F.col(EVENT_DATE)
-        later = features.where((day > F.lit(champion.days.last)) & (day <= F.lit(last)))
-        return features.where(champion.days.predicate()), later
+        is_later = (day > F.lit(champion.days.last)) & (day <= F.lit(last))
+        return train, table.read(spark).where(is_later)
 
     def grouped(rows: "DataFrame", number: int) -> "DataFrame":
         first = F.lit(SNAPSHOT + timedelta(days=number * APART))
@@ -114,9 +115,8 @@ def _rows(
         return rows.withColumn(EVENT_DATE, F.date_add(first, group))
 
     tags = champion.tags
-    train, holdout = (
-        table.read(spark, rows, version=tags.features_version, table_id=tags.features_table)
-        for rows in (TRAIN_ROWS, HOLDOUT_ROWS)
+    holdout = table.read(
+        spark, HOLDOUT_ROWS, version=tags.features_version, table_id=tags.features_table
     )
     newest = table.read(spark).select(*holdout.columns)
     return grouped(train, 0), grouped(holdout, 1).unionByName(grouped(newest, 2))

@@ -15,14 +15,23 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from spark_jobs import drift, evaluate, gate, promote, score, search_and_fit
+from spark_jobs import diagnose, drift, evaluate, gate, promote, score, search_and_fit
 from updraft.core.arguments import ARGUMENTS
 from updraft.core.errors import UpdraftError
 from updraft.core.interval import Interval
 from updraft.core.kinds import TRAITS, Kind
 from updraft.core.manifest import Manifest
 from updraft.core.metrics import METRICS
-from updraft.core.schema import BRONZE, CLEAN, FEATURES, PREDICTIONS, RECOMMENDATIONS
+from updraft.core.reports import DecayReport, WindowDrift
+from updraft.core.schema import (
+    BRONZE,
+    CLEAN,
+    FEATURES,
+    PREDICTIONS,
+    QUARANTINE,
+    REASONS,
+    RECOMMENDATIONS,
+)
 from updraft.core.sections import Algorithm, Bounds, Costs, Gate, Model, Search, Serving, Target
 from updraft.core.use_case import UseCase
 from updraft.data.ledger import DeltaLedger
@@ -254,6 +263,7 @@ class Loop:
         for made, source in ((BRONZE, None), (CLEAN, BRONZE)):
             replace_table(self.use_case, made, rows.select("row_id", "event_time"), source)
         replace_table(self.use_case, FEATURES, rows, CLEAN)
+        self.features = rows
         self.first = self.run("first", self.use_case, *JOBS)
         with_second_algorithms = use_case_of(flights, name, self.case, self.case.second)
         self.second = self.run(
@@ -454,6 +464,26 @@ def test_drift_is_finite_and_about_what_can_drift(loop: Loop) -> None:
     assert all(np.isfinite(drifted.psi) for drifted in report.columns)
     json.loads(report.model_dump_json())
     assert not report.detected, report.columns
+
+
+def test_a_drift_of_each_kind_is_diagnosed(spark: SparkSession, loop: Loop) -> None:
+    """The rows are all of one law, and the report says that they have drifted."""
+    report = loop.first["drift"]
+    bad_row = loop.features.select(
+        "row_id", "event_time", F.array(F.lit("x: missing")).alias(REASONS)
+    )
+    replace_table(loop.use_case, QUARANTINE, bad_row.limit(1), BRONZE)
+    day = report.last
+    windows = [WindowDrift(day=day, detected=True, judged=1, columns=["x"])]
+    uri = f"reports/{loop.use_case.name}_monitoring/diagnosed"
+    report.model_copy(update={"windows": windows}).write(f"{uri}/drift.json")
+    DecayReport(use_case=loop.use_case.name).write(f"{uri}/decay.json")
+    arguments = ARGUMENTS["diagnose"](use_case=loop.use_case, report=f"{uri}/diagnose.json")
+    diagnosed = diagnose.job(arguments)
+    assert [each.day for each in diagnosed.diagnoses] == [day]
+    assert diagnosed.diagnoses[0].reasons
+    assert diagnosed.diagnoses[0].cause in (None, "covariate drift", "prior drift"), diagnosed
+    json.loads(diagnosed.model_dump_json())
 
 
 def test_keys_that_a_model_was_trained_on_are_no_holdout(
