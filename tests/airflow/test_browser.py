@@ -260,9 +260,9 @@ def test_a_backfill_starts_from_the_form(
 
 @pytest.fixture(scope="module")
 def training_run(logged_in: Browser, backfill_runs: list[Json]) -> str:
-    """The id of a training on the days so far, with a search of its own."""
+    """The id of a training on all days until yesterday, with a search of its own."""
     logged_in.open_form("flights_training")
-    logged_in.type(css("#element_end"), "01182013")
+    logged_in.type(css("#element_end"), f"{YESTERDAY:%m%d%Y}")
     logged_in.click(text("Search, for this run alone"))
     logged_in.type(css("input[name=element_trials]"), Keys.BACKSPACE, "2")
     return logged_in.submit("flights_training")
@@ -273,17 +273,17 @@ def test_a_training_from_the_form_leads_to_its_mlflow_run(
     browser: Browser, training_run: str, api: AirflowApi, root: Path
 ) -> None:
     conf = api.run("flights_training", training_run)["conf"]
-    assert (conf["end"], conf["trials"], conf["method"]) == ("2013-01-18", 2, "random")
+    assert (conf["end"], conf["trials"], conf["method"]) == (str(YESTERDAY), 2, "random")
     report = report_of(root, "flights_training", training_run, "search_and_fit")
-    assert (report["train_last"], report["holdout_last"]) == ("2013-01-17", "2013-01-18")
+    assert (report["train_last"], report["holdout_last"]) == ("2013-01-18", str(YESTERDAY))
     assert report["trials"] == 4
     password = local_secrets(home())["mlflow_password"]
     # A browser asks for the password only once.
     browser.driver.get(browser.servers.mlflow.replace("://", f"://admin:{password}@"))
     browser.follow("flights_training", training_run, "search_and_fit", "MLflow run")
     first = date.fromisoformat(report["train_first"])
-    partitions = (date(2013, 1, 17) - first).days + 1
-    browser.see(text(f"trained on {partitions} partitions, {first} to 2013-01-17"))
+    partitions = (date(2013, 1, 18) - first).days + 1
+    browser.see(text(f"trained on {partitions} partitions, {first} to 2013-01-18"))
     assert report["run_id"] in browser.driver.current_url
 
 

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,7 +31,7 @@ STOP_SECONDS = 20
 
 
 class CompleteRun(Loop):
-    """Raw files, data, training, monitoring and, if the rows have drifted, another training."""
+    """Raw files, data, training and monitoring."""
 
     command = "the run"
     with_airflow = False
@@ -63,13 +63,8 @@ class CompleteRun(Loop):
             self._run_dag("training", self.run_id, {}, say)
             say(self.verdict(self.run_id))
         with self.step("Monitoring") as say:
-            tasks = self._run_dag("monitoring", self.run_id, {}, say)
+            self._run_dag("monitoring", self.run_id, {}, say)
             self.note_monitoring(self.run_id, say)
-        if "retrain" in tasks:
-            with self.step("Retraining, started by monitoring") as say:
-                retraining = f"monitoring__{self.run_id}"
-                self._run_dag("training", retraining, {}, say)
-                say(self.verdict(retraining))
 
     def places(self) -> dict[str, str]:
         places = {"logs of the DAGs": str(_log(self.dag("data"), self.run_id).parent.parent)}
@@ -102,8 +97,8 @@ class CompleteRun(Loop):
                 return
         self.place_raw_files(say, **self.options)
 
-    def _run_dag(self, part: str, run_id: str, form: dict[str, str], say: Say) -> Collection[str]:
-        """Run a DAG to its end and show its tasks. Returns the tasks that were run.
+    def _run_dag(self, part: str, run_id: str, form: dict[str, str], say: Say) -> None:
+        """Run a DAG to its end and show its tasks.
 
         Raises:
             UpdraftError: it has failed; the text names the task, its reason and the log.
@@ -127,7 +122,7 @@ class CompleteRun(Loop):
                     states[task] = "..."
                 say(", ".join(f"{name} {state}" for name, state in states.items()))
             if process.wait() == 0:
-                return states
+                return
         failed = next((task for task, state in states.items() if state == "failed"), None)
         reason = _reason(dag_id, run_id, failed) if failed else ""
         place = f"in {failed}" if failed else "before any task started"
