@@ -73,8 +73,9 @@ def test_the_schedulers_own_run_publishes_yesterday(scheduled: Scheduled, root: 
     assert scheduled.rows == len(lines) - 1 > 800
     assert scheduled.announcements == 1
     # There is no champion yet, so there is nothing that the rows could have drifted from.
-    tasks = ("drift", "has_drifted", "retrain", "nothing_to_do")
-    assert scheduled.monitoring == dict.fromkeys(tasks, "skipped")
+    jobs = ("drift", "decay", "diagnose", "decide")
+    others = ("count_trainings", "what_follows", "retrain", "alert", "nothing_to_do")
+    assert scheduled.monitoring == dict.fromkeys((*jobs, *others), "skipped")
 
 
 def test_a_backfill_writes_its_days_and_announces_nothing(

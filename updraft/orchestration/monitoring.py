@@ -9,7 +9,8 @@ Runs when new features are announced: after scheduled runs and range runs, never
 4. *Decision*: by the section `retraining` of use_case.yaml; every decision is kept, with its
    reasons, in the table `triggers`. What follows is a training, an alert or nothing.
 
-A task that cannot judge is skipped and says why; the decision counts only what was found.
+A task that cannot judge has *no verdict* and says why; the decision counts only what was found. Without
+a champion, or without new rows, there is nothing to do, and all tasks are skipped.
 
 **A history of past days**: give *First day* and *Last day* in the trigger form, both included. Each
 day is judged as if it were the newest, with the labels that were known then, and decided; nothing
@@ -32,7 +33,6 @@ from updraft.orchestration.links import DriftReportLink, MonitoringHistoryLink
 from updraft.orchestration.spark_job import SparkJob
 
 BRANCHES: dict[Action, str] = {"retrain": "retrain", "alert": "alert", "nothing": "nothing_to_do"}
-ALTHOUGH_SKIPPED = "none_failed"  # A task that cannot judge does not keep the others from it.
 
 
 def monitoring_dag(use_case: UseCase) -> DAG:
@@ -56,7 +56,6 @@ def monitoring_dag(use_case: UseCase) -> DAG:
             job="decay",
             use_case=use_case,
             arguments=arguments,
-            trigger_rule=ALTHOUGH_SKIPPED,
             task_display_name="Measure decay",
             doc_md="The champion's metric by partition, against that of its holdout.",
         )
@@ -64,13 +63,11 @@ def monitoring_dag(use_case: UseCase) -> DAG:
             job="diagnose",
             use_case=use_case,
             arguments=arguments,
-            trigger_rule=ALTHOUGH_SKIPPED,
             task_display_name="Find the cause",
             doc_md="Broken data, or covariate, prior or concept drift; and the columns.",
         )
 
         @task(
-            trigger_rule=ALTHOUGH_SKIPPED,
             task_display_name="Count waiting trainings",
             doc_md="While a training is queued or running, no other is started.",
         )
@@ -86,7 +83,6 @@ def monitoring_dag(use_case: UseCase) -> DAG:
             use_case=use_case,
             arguments={**arguments, "trainings": waiting},
             links=(MonitoringHistoryLink(),),
-            trigger_rule=ALTHOUGH_SKIPPED,
             task_display_name="Decide what follows",
             doc_md="By the section retraining, into the table *triggers*, with reasons.",
         )

@@ -17,6 +17,7 @@ from updraft.core.use_case import UseCase
 from updraft.orchestration.forms import check_form
 
 CONNECTION = "spark_default"
+NOTHING_TO_DO = ("no data", "no champion", "no hold")  # Outcomes that end a task as skipped.
 
 
 class SparkJob(SparkSubmitOperator):
@@ -90,6 +91,6 @@ class SparkJob(SparkSubmitOperator):
                 "Is UPDRAFT_ROOT the same for the job?"
             )
         report: dict[str, Any] = json.loads(path.read_text())
-        if report["outcome"] != "done":
+        if report["outcome"] in NOTHING_TO_DO:
             raise AirflowSkipException(report["outcome"])
         return report
