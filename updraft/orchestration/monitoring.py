@@ -9,8 +9,8 @@ Runs when new features are announced: after scheduled runs and range runs, never
 4. *Decision*: by the section `retraining` of use_case.yaml; every decision is kept, with its
    reasons, in the table `triggers`. What follows is a training, an alert or nothing.
 
-A task that cannot judge has *no verdict* and says why; the decision counts only what was found. Without
-a champion, or without new rows, there is nothing to do, and all tasks are skipped.
+A task that cannot judge has *no verdict* and says why; the decision counts only what was found.
+Without a champion, or without new rows, there is nothing to do, and all tasks are skipped.
 
 **A history of past days**: give *First day* and *Last day* in the trigger form, both included. Each
 day is judged as if it were the newest, with the labels that were known then, and decided; nothing
