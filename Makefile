@@ -35,7 +35,7 @@ lint: setup ## Check style, types and the layers of packages
 	@$(bin)/lint-imports
 
 bench: setup ## Run all benchmarks of bench/, or one: make bench B=submit
-	@for name in $(or $(B),$(filter-out harness compared real_rows,$(basename $(notdir $(wildcard bench/*.py))))); do \
+	@for name in $(or $(B),$(filter-out harness compared courses real_rows,$(basename $(notdir $(wildcard bench/*.py))))); do \
 		$(bin)/python bench/$$name.py || exit 1; done
 
 mutants: setup ## Change gate and retraining policy in every small way, and check that their tests fail; ten minutes

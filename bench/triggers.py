@@ -1,4 +1,6 @@
-"""How often the cause of a change is named rightly: each cause injected into rows without one.
+"""How often the cause of a change is named rightly, and how often a training starts without one.
+
+Each cause is injected into rows without one; ``courses.py`` has the quiet days.
 
 Real flights, rentals and simulated laws. A champion (LightGBM) is trained on the first partitions;
 the window is some weeks later, and is changed:
@@ -20,6 +22,7 @@ from functools import partial
 from itertools import pairwise, product
 from typing import Any, NamedTuple, Protocol
 
+import courses
 import harness
 import numpy as np
 import numpy.typing as npt
@@ -552,6 +555,8 @@ def main() -> None:
     measurements: dict[str, Measurement] = {}
     parts = [named(flights(flown)), named(rentals(rented))]
     parts += [named(of_law(*each)) for each in LAWS]
+    parts += [courses.of_laws(rows) for rows in (200, 1000)]
+    parts += [courses.of_series("flights", flown)]
     for part in parts:
         for title, measurement in part:
             harness.console.print(f"{title}: {measurement.value:.3g} {measurement.unit}")
