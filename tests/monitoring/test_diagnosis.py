@@ -204,6 +204,20 @@ def test_broken_data_is_named_with_its_column(kind: Kind, name: str) -> None:
     assert found.reasons[0].startswith(f"{column}: ")
 
 
+def test_a_calm_week_of_a_column_that_mostly_has_one_value_is_not_broken() -> None:
+    """As the visibility of 10 miles, which most hours have."""
+    monitored = Monitored.of("binary")
+    train, before, week = (
+        rows.assign(other=rows["other"].clip(upper=-0.8))
+        for rows in (monitored.train, monitored.before, drawn(monitored.week))
+    )
+    monitored = monitored._replace(train=train, before=before)
+    calm = week.assign(other=-0.8)
+    assert monitored.diagnosed(calm, []).cause != "broken data"
+    stuck = week.assign(other=-2.0)
+    assert monitored.diagnosed(stuck, []).columns == ["other"]
+
+
 @pytest.mark.parametrize("kind", ["binary", "multiclass", "regression"])
 @pytest.mark.parametrize("name", SHIFTS)
 def test_a_shift_is_named_with_its_column(kind: Kind, name: str) -> None:

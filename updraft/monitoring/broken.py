@@ -137,6 +137,9 @@ def _constant(train: ByLabel, window: ByLabel, name: str, length: int) -> str | 
     rows = window.rows[name].sum(axis=(0, 1))
     if rows[-1] > MOST * rows.sum():
         return None  # Of the few values of a calm week, all may be equal.
+    usual = train.rows[name].sum(axis=(0, 1))
+    if usual[rows[:-1].argmax()] > MOST * usual.sum():
+        return None  # Most rows always have this value; in a calm week, all may.
     low, high = window.lowest[name].min(), window.highest[name].max()
     if not np.isfinite(low) or not 0 < min(ranges) < np.inf or high - low >= NARROW * min(ranges):
         return None
