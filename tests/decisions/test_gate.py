@@ -774,6 +774,9 @@ def test_a_gain_must_exceed_min_gain_not_only_reach_it() -> None:
         (0.005, 6000, 23052),
         # From few units, the quantiles are larger: (2.03 + 2.03)^2 in place of (1.96 + 1.96)^2.
         (0.005, 7, 30),
+        (0.0025, 7, 10),
+        (0.002, 7, 7),
+        (0.005, 1, 7),
         (0.0, 7, 5),
         (1e-9, 7, 5),
         (1e300, 7, 10**9),
@@ -854,6 +857,12 @@ def test_slices_need_wider_intervals_the_more_there_are() -> None:
     for group in groups:
         group["gain"]["confidence"] = 0.975
     assert decide(changed("slices", groups), SLICED).promote
+    # A second challenger shares what is left of the error with all later ones.
+    document = changed("slices", groups, later_look(2, 0.975))
+    assert not decide(document, SLICED, look=2).promote
+    for group in groups:
+        group["gain"]["confidence"] = 0.9875
+    assert decide(changed("slices", groups, document), SLICED, look=2).promote
 
 
 ROWS_OF = "the clean rows or the features of"
