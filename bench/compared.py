@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from lightgbm import LGBMClassifier, LGBMRegressor
 
 from updraft.core.evidence import (
@@ -49,6 +50,19 @@ def fit(kind: Kind, x: Any, y: Any, seed: int, **parameters: float) -> Any:
     estimator = LGBMRegressor if kind == "regression" else LGBMClassifier
     shared = {"n_estimators": 60, "subsample": 0.8, "subsample_freq": 1, "n_jobs": 1, "verbose": -1}
     return estimator(random_state=seed, **shared, **parameters).fit(x, y)
+
+
+def encoded(frame: pd.DataFrame, train: pd.DataFrame, features: list[str]) -> pd.DataFrame:
+    """The features as numbers: texts by their place among those of the training rows."""
+    columns = {}
+    for name in features:
+        if pd.api.types.is_numeric_dtype(train[name]):
+            columns[name] = frame[name].to_numpy(float)
+            continue
+        known = sorted(train[name].dropna().unique())
+        codes = pd.Categorical(frame[name], categories=known).codes
+        columns[name] = np.where(codes < 0, np.nan, codes)
+    return pd.DataFrame(columns, index=frame.index)
 
 
 def judge(kind: Kind, metric: str, model: Any, x: Any, y: Floats) -> Statistic:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import harness
 import numpy as np
 import pandas as pd
-from compared import fit
+from compared import encoded, fit
 from drift import WEEK, columns_of, count
 from drift import Champion as DriftChampion
 from harness import Measurement
@@ -131,10 +131,10 @@ def decay_by_day(
     """The look at the AUC by each day, whose labels are known at once."""
     features = feature_names(list(train.columns))
     labelled = train[train[LABEL].notna()]
-    model = fit("binary", numbers(labelled, train, features), labelled[LABEL], 1, num_leaves=15)
+    model = fit("binary", encoded(labelled, train, features), labelled[LABEL], 1, num_leaves=15)
     judged = later[later[LABEL].notna()]
     scores = pd.Series(
-        model.predict_proba(numbers(judged, train, features))[:, 1], index=judged.index
+        model.predict_proba(encoded(judged, train, features))[:, 1], index=judged.index
     )
     partitions = []
     for day, of_day in judged.groupby(EVENT_DATE, sort=True):
@@ -147,19 +147,6 @@ def decay_by_day(
         [(day, day) for day in days], partitions, days[HOLDOUT - 1], Decay(), more_is_better=True
     )
     return {look.day: look for look in looks}
-
-
-def numbers(frame: pd.DataFrame, train: pd.DataFrame, features: list[str]) -> pd.DataFrame:
-    """The features as numbers: texts by their place among those of the training rows."""
-    columns = {}
-    for name in features:
-        if pd.api.types.is_numeric_dtype(train[name]):
-            columns[name] = frame[name].to_numpy(float)
-            continue
-        known = sorted(train[name].dropna().unique())
-        codes = pd.Categorical(frame[name], categories=known).codes
-        columns[name] = np.where(codes < 0, np.nan, codes)
-    return pd.DataFrame(columns, index=frame.index)
 
 
 def started(day: date) -> Trigger:

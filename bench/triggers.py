@@ -29,7 +29,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import real_rows
-from compared import fit
+from compared import encoded, fit
 from drift import count, make_bins
 from harness import Measurement
 from rich.table import Table
@@ -177,20 +177,6 @@ class Champion:
             volumes,
         )
         return diagnose(history, rows[EVENT_DATE].max(), None, self.drifted(rows))
-
-
-def encoded(frame: pd.DataFrame, train: pd.DataFrame, features: list[str]) -> pd.DataFrame:
-    """The features as numbers: texts by their place among those of the training rows."""
-    columns = {}
-    for name in features:
-        values = frame[name]
-        if not pd.api.types.is_numeric_dtype(train[name]):
-            known = sorted(train[name].dropna().unique())
-            codes = pd.Categorical(values, categories=known).codes
-            columns[name] = np.where(codes < 0, np.nan, codes)
-        else:
-            columns[name] = values.to_numpy(float)
-    return pd.DataFrame(columns)
 
 
 def answered(
