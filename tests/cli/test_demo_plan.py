@@ -34,7 +34,7 @@ def test_a_use_case_without_a_demo_is_refused(copied: UseCase) -> None:
     ("text", "replacement", "message"),
     [
         ("later: {start", "latr: {start", "latr: not a key of this section. Did you mean 'later'?"),
-        ("{start: 2013-05-15", "{start: 2013-07-01", "line 4: later: expected an end on or after"),
+        ("{start: 2013-05-15", "{start: 2013-08-01", "line 4: later: expected an end on or after"),
         (
             "range: {start: 2013-01-01",
             "range: {start: soon",
