@@ -247,7 +247,7 @@ def count_by_day(frame: DataFrame, stored: Reference, trained_on: DataFrame) -> 
     bins: dict[str, Bins] = {
         name: column for name, column in stored.items() if not column.get("entities")
     }
-    days, columns = count(frame, bins)
+    days, columns = count(frame, bins) if bins else ([], {})
     for name, column in stored.items():
         if column.get("entities"):
             days, columns[name] = _known_and_new(frame, trained_on, name)
