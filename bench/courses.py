@@ -26,7 +26,7 @@ from updraft.core.triggers import Trigger
 from updraft.decisions.retraining import Look, Situation, decide
 from updraft.evaluation.metrics import Auc
 from updraft.monitoring.decay import looks_at
-from updraft.monitoring.drift import Window, has_drifted, judge
+from updraft.monitoring.drift import DailyCounts, has_drifted, judge
 
 TRAIN = 60
 HOLDOUT = 14
@@ -111,15 +111,9 @@ def drift_by_day(
     champion = DriftChampion.trained_on(train, columns_of(train), policy.window)
     counts = count(later, champion.reference)
     found = {}
+    counted = DailyCounts(days, counts)
     for end in range(policy.window, len(days) + 1):
-        part = slice(end - policy.window, end)
-        windows = {
-            name: Window(
-                of_column.rows[part].sum(axis=0),
-                None if of_column.sums is None else float(of_column.sums[part].sum()),
-            )
-            for name, of_column in counts.items()
-        }
+        windows = counted.window(days[end - policy.window : end], None)
         verdicts = judge(champion.reference, windows, policy)
         found[days[end - 1]] = has_drifted(verdicts, policy)
     return found
