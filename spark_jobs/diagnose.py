@@ -89,7 +89,8 @@ def _rows(
 ) -> tuple["DataFrame", "DataFrame"]:
     """The champion's training rows, and those after them until ``last``.
 
-    Those of a snapshot are its holdout and the newest rows; hashes of their ids are the partitions.
+    Those of a snapshot are its holdout and that of the newest snapshot: to rows that the champion
+    has learnt, its answers are too good. Hashes of their ids are the partitions.
     """
     from datetime import timedelta
 
@@ -118,7 +119,7 @@ def _rows(
     holdout = table.read(
         spark, HOLDOUT_ROWS, version=tags.features_version, table_id=tags.features_table
     )
-    newest = table.read(spark).select(*holdout.columns)
+    newest = table.read(spark, HOLDOUT_ROWS).select(*holdout.columns)
     return grouped(train, 0), grouped(holdout, 1).unionByName(grouped(newest, 2))
 
 

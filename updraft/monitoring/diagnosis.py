@@ -300,7 +300,7 @@ def _cause(
         if follow_the_label and label < min(ERROR, answer):
             return "prior drift"
         return "concept drift" if label < STRICT_ERROR else "covariate drift"
-    if answer < STRICT_ERROR:
+    if answer < STRICT_ERROR and label < ERROR:
         return "concept drift"
     if label < ERROR or (label_drifted and answer >= label):
         return "prior drift"
