@@ -204,6 +204,18 @@ def test_broken_data_is_named_with_its_column(kind: Kind, name: str) -> None:
     assert found.reasons[0].startswith(f"{column}: ")
 
 
+def test_where_no_block_is_known_a_relation_has_not_changed() -> None:
+    """As of a snapshot: the relations of features with the label cannot be compared."""
+    monitored = Monitored.of("binary")
+    newest = sorted(monitored.before[EVENT_DATE].unique())[-WEEK + 1 :]
+    short = monitored._replace(
+        train=monitored.train[monitored.train[EVENT_DATE] < FIRST + timedelta(days=WEEK)],
+        before=monitored.before[monitored.before[EVENT_DATE].isin(newest)],
+    )
+    assert short.diagnosed(drawn(short.week), ["x"]).cause == "covariate drift"
+    assert short.diagnosed(drawn(short.week), []).cause is None
+
+
 def test_a_calm_week_of_a_column_that_mostly_has_one_value_is_not_broken() -> None:
     """As the visibility of 10 miles, which most hours have."""
     monitored = Monitored.of("binary")

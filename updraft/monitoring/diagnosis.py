@@ -293,8 +293,7 @@ def _cause(
 ) -> Cause | None:
     """Decide by what has stayed as it was."""
     label, answer = relation.label_given_answer, relation.answer_given_label
-    feature = min(of_features.values(), default=1.0) * len(of_features)
-    if feature < STRICT_ERROR:
+    if any(p_value < STRICT_ERROR / len(of_features) for p_value in of_features.values()):
         return "concept drift"
     if others_drifted:
         if follow_the_label and label < min(ERROR, answer):
